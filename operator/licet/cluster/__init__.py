@@ -1,0 +1,1 @@
+"""The edge towards the API server: reading cluster objects into core values, watching, writing."""

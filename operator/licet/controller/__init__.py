@@ -1,0 +1,1 @@
+"""The controller: validates Licenses, projects Entitlements, keeps the inventory of Installations."""

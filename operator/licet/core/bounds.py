@@ -1,0 +1,51 @@
+"""Every cap on what comes from outside, in one place, so that nothing an attacker can stretch is unbounded.
+
+Numbers fixed by the public contract say so; the others lie an order of magnitude above what real licenses need.
+"""
+
+from typing import Final
+
+# -- tokens ------------------------------------------------------------------------------------------------------------
+TOKEN_BYTES: Final = 64 * 1024  # contract; checked before anything is parsed
+TOKEN_JSON_DEPTH: Final = 16
+NUMERIC_DATE_MAX: Final = 253_402_300_799  # contract; 9999-12-31T23:59:59Z
+SEQUENCE_MAX: Final = 2**53 - 1  # contract; the largest integer that every JSON reader keeps exactly
+DURATION_DAYS_MAX: Final = 3653  # contract: ten years, three of them leap years
+CLOCK_LEAD_SECONDS: Final = 10 * 60  # contract; how far in the future an `iat` may lie
+TEXT_LENGTH: Final = 256  # issuer, subject, token ID, series, customer's name
+NAME_LENGTH: Final = 63  # contract; products, features, limits, plans
+FEATURE_TEXT_LENGTH: Final = 1024
+GRANTS: Final = 64
+FEATURES: Final = 256
+FEATURE_LIST_ITEMS: Final = 256
+LIMITS: Final = 64
+CHARTS: Final = 64
+IMAGES: Final = 64
+CHANNELS: Final = 16
+BINDINGS: Final = 256
+CRITICAL: Final = 32
+LIMIT_MAX: Final = 2**53 - 1
+
+# -- vendors -----------------------------------------------------------------------------------------------------------
+KEYS_PER_VENDOR: Final = 16
+PRODUCTS_PER_VENDOR: Final = 64
+PATTERNS_PER_PRODUCT: Final = 64
+MIRRORS_PER_VENDOR: Final = 32
+GLOB_LENGTH: Final = 255
+GLOB_LITERAL_PREFIX: Final = 3  # contract
+
+# -- version ranges ----------------------------------------------------------------------------------------------------
+RANGE_LENGTH: Final = 256
+VERSION_LENGTH: Final = 256
+
+# -- Helm releases -----------------------------------------------------------------------------------------------------
+REVIEW_BYTES: Final = 7 * 1024 * 1024  # contract; body of an AdmissionReview
+RELEASE_BYTES: Final = 64 * 1024 * 1024  # contract; decompressed
+RELEASE_JSON_DEPTH: Final = 200  # contract
+
+# -- installations -----------------------------------------------------------------------------------------------------
+INSTALLATION_CHARTS: Final = 64
+INSTALLATION_HISTORY: Final = 128
+
+# -- files that the command line reads ---------------------------------------------------------------------------------
+FILE_BYTES: Final = 32 * 1024 * 1024
