@@ -34,8 +34,9 @@ MIRRORS_PER_VENDOR: Final = 32
 GLOB_LENGTH: Final = 255
 GLOB_LITERAL_PREFIX: Final = 3  # contract
 
-# -- version ranges ----------------------------------------------------------------------------------------------------
-RANGE_LENGTH: Final = 256
+# -- version ranges: the caps of Masterminds/semver 3.5, so that Helm and licet refuse the same ------------------------
+RANGE_LENGTH: Final = 512
+RANGE_ALTERNATIVES: Final = 32
 VERSION_LENGTH: Final = 256
 
 # -- Helm releases -----------------------------------------------------------------------------------------------------
