@@ -1,0 +1,242 @@
+"""The claims of a license token, as frozen models: reading them is what decides that a token is well-formed.
+
+- A member that is not known is ignored, so that a newer vendor does not break an older operator; except inside
+  `bindings`, and except those that `license.critical` names: a restriction that is not understood makes the whole
+  license unusable.
+- An absent restriction does not restrict; an empty list matches nothing; `null` and wrong types are malformed.
+- Numbers are never read from strings, nor integers from floats.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, ClassVar, Final, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from licet.core import bounds
+from licet.core.coverage import TagSet, VersionSet
+from licet.core.errors import LicetError
+from licet.core.globs import Glob
+from licet.core.reasons import OnExpiry, Period
+from licet.core.semver import Version
+from licet.core.timestamps import parse_date, parse_duration
+
+AUDIENCE: Final = "licet.dev"
+NAME_PATTERN: Final = rf"^[a-z][a-z0-9-]{{0,{bounds.NAME_LENGTH - 1}}}$"
+UNLIMITED_SUFFIX: Final = "-unlimited"
+
+_PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
+_PRINTABLE_NO_COMMA: Final = r"^[^\x00-\x1f\x7f-\x9f,]*$"
+
+_Parsed = TypeVar("_Parsed")
+
+
+def _read_with(parse: Callable[[str], _Parsed]) -> BeforeValidator:
+    """Make a parser of strings, which raises `LicetError` or `ValueError`, the validator of a field."""
+
+    def read(value: object) -> _Parsed:
+        if not isinstance(value, str):
+            raise ValueError("should be a string")  # noqa: TRY004 - pydantic collects ValueError, not TypeError
+        try:
+            return parse(value)
+        except LicetError as error:
+            raise ValueError(str(error)) from error
+
+    return BeforeValidator(read)
+
+
+def _no_unlimited_suffix(name: str) -> str:
+    if name.endswith(UNLIMITED_SUFFIX):
+        raise ValueError(f"the name of a limit does not end in {UNLIMITED_SUFFIX!r}, which marks the unlimited ones")
+    return name
+
+
+def _unrestricted_glob(text: str) -> Glob:
+    return Glob.parse(text, literal_prefix=0)
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+LimitName = Annotated[Name, AfterValidator(_no_unlimited_suffix)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=bounds.TEXT_LENGTH, pattern=_PRINTABLE)]
+FeatureText = Annotated[str, StringConstraints(max_length=bounds.FEATURE_TEXT_LENGTH, pattern=_PRINTABLE_NO_COMMA)]
+FeatureItem = Annotated[FeatureText, StringConstraints(min_length=1)]
+FeatureList = Annotated[tuple[FeatureItem, ...], Field(max_length=bounds.FEATURE_LIST_ITEMS)]
+SafeInteger = Annotated[int, Field(ge=-bounds.LIMIT_MAX, le=bounds.LIMIT_MAX)]
+FeatureValue = bool | SafeInteger | FeatureText | FeatureList
+NumericDate = Annotated[int, Field(ge=0, le=bounds.NUMERIC_DATE_MAX)]
+Seconds = Annotated[int, _read_with(parse_duration)]
+Day = Annotated[date, _read_with(parse_date)]
+NameGlob = Annotated[Glob, _read_with(_unrestricted_glob)]
+Channels = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^(\*|[0-9A-Za-z-]{1,63})$")], ...],
+    Field(max_length=bounds.CHANNELS),
+]
+
+
+class _Claims(BaseModel):
+    """Base of all claims: strict, frozen, camelCase outside; `null` only where a member says so."""
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="ignore", alias_generator=to_camel, arbitrary_types_allowed=True
+    )
+    _nullable: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="after")
+    def _refuse_null(self) -> Self:
+        for name in self.model_fields_set - self._nullable:
+            if getattr(self, name) is None:
+                raise ValueError(f"{to_camel(name)} is null; leave it out where it does not restrict")
+        return self
+
+
+class Customer(_Claims):
+    """Who bought; shown to people, never judged."""
+
+    name: Text | None = None
+
+
+class Bindings(_Claims):
+    """Where the license counts; a member that is not known makes the license unusable, whoever wrote it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    clusters: Annotated[tuple[Text, ...], Field(max_length=bounds.BINDINGS)] | None = None
+    namespaces: Annotated[tuple[NameGlob, ...], Field(max_length=bounds.BINDINGS)] | None = None
+
+    def allows_cluster(self, uid: str) -> bool:
+        """Tell whether the cluster, known by the UID of its namespace `kube-system`, may use the license."""
+        return self.clusters is None or uid in self.clusters
+
+    def allows_namespace(self, name: str) -> bool:
+        """Tell whether the namespace of this name may use the license."""
+        return self.namespaces is None or any(glob.matches(name) for glob in self.namespaces)
+
+
+class Limit(_Claims):
+    """How much of something the customer may use: a level, or an amount per calendar period."""
+
+    _nullable = frozenset({"max"})
+
+    max: Annotated[int, Field(ge=0, le=bounds.LIMIT_MAX)] | None
+    per: Annotated[Period, Field(strict=False)] | None = None
+    overage: Annotated[str, StringConstraints(pattern=r"^(deny|allow|[0-9]{1,4}%)$")] = "deny"
+
+
+class ChartGrant(_Claims):
+    """Charts, by name, and the versions of them that are licensed."""
+
+    name: NameGlob
+    versions: Annotated[str, StringConstraints(max_length=bounds.RANGE_LENGTH)] | None = None
+    channels: Channels = ()
+    _licensed: VersionSet = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _parse_versions(self) -> Self:
+        try:
+            self._licensed = VersionSet.parse(self.versions, self.channels)
+        except LicetError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def covers(self, name: str, version: Version) -> bool:
+        """Tell whether this chart in this version is licensed by this entry."""
+        return self.name.matches(name) and self._licensed.covers(version)
+
+    @property
+    def versions_text(self) -> str:
+        """The licensed versions, for messages: the range, and the channels besides."""
+        return str(self._licensed)
+
+
+class ImageGrant(_Claims):
+    """Image repositories, and the tags of them that are licensed."""
+
+    repository: NameGlob
+    tags: Annotated[str, StringConstraints(max_length=bounds.RANGE_LENGTH)] | None = None
+    channels: Channels = ()
+    _licensed: TagSet = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _parse_tags(self) -> Self:
+        try:
+            self._licensed = TagSet.parse(self.tags, self.channels)
+        except LicetError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def covers(self, repository: str, tag: str | None) -> bool:
+        """Tell whether this image is licensed by this entry; `tag` is None for a reference by bare digest."""
+        return self.repository.matches(repository) and self._licensed.covers(tag)
+
+
+class Grant(_Claims):
+    """What was bought of one product."""
+
+    product: Name
+    plan: Name | None = None
+    features: Annotated[dict[Name, FeatureValue], Field(max_length=bounds.FEATURES)] = Field(default_factory=dict)
+    limits: Annotated[dict[LimitName, Limit], Field(max_length=bounds.LIMITS)] = Field(default_factory=dict)
+    charts: Annotated[tuple[ChartGrant, ...], Field(max_length=bounds.CHARTS)] | None = None
+    images: Annotated[tuple[ImageGrant, ...], Field(max_length=bounds.IMAGES)] | None = None
+    maintenance_until: Day | None = None
+
+
+class LicenseClaims(_Claims):
+    """The `license` member: what licet defines beside the registered claims of RFC 7519."""
+
+    series: Text | None = None
+    sequence: Annotated[int, Field(ge=0, le=bounds.SEQUENCE_MAX)] = 0
+    customer: Customer = Customer()
+    trial: bool = False
+    grace_period: Seconds = 0
+    on_expiry: Annotated[OnExpiry, Field(strict=False)] = OnExpiry.REVOKE
+    bindings: Bindings = Bindings()
+    grants: Annotated[tuple[Grant, ...], Field(min_length=1, max_length=bounds.GRANTS)]
+    critical: Annotated[tuple[Text, ...], Field(max_length=bounds.CRITICAL)] = ()
+
+    @model_validator(mode="after")
+    def _understand_critical(self) -> Self:
+        unknown = sorted(set(self.critical) - _KNOWN_MEMBERS)
+        if unknown:
+            raise ValueError(f"critical names {', '.join(unknown)}, which this version of licet does not understand")
+        return self
+
+
+class Claims(_Claims):
+    """All claims of a license token (RFC 7519 section 4.1, and `license`)."""
+
+    iss: Text
+    sub: Text
+    aud: Text | Annotated[tuple[Text, ...], Field(max_length=bounds.BINDINGS)]
+    jti: Text
+    iat: NumericDate
+    exp: NumericDate
+    nbf: NumericDate = 0
+    license: LicenseClaims
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The audiences, whether the token wrote one or a list."""
+        return (self.aud,) if isinstance(self.aud, str) else self.aud
+
+    @property
+    def grace_until(self) -> int:
+        """When the grace period ends: the instant from which the license counts no longer."""
+        return min(self.exp + self.license.grace_period, bounds.NUMERIC_DATE_MAX)
+
+
+def _members_of(*models: type[_Claims]) -> frozenset[str]:
+    return frozenset(field.alias or name for model in models for name, field in model.model_fields.items())
+
+
+_KNOWN_MEMBERS: Final = _members_of(LicenseClaims, Customer, Bindings, Grant, Limit, ChartGrant, ImageGrant)

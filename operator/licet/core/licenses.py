@@ -1,0 +1,295 @@
+"""Which licenses count: all Licenses of the cluster, judged together at one instant.
+
+- A token whose `iat` lies over ten minutes ahead, or whose `nbf` has not passed, is `NotYetValid` and changes nothing.
+- Of the others, per issuer, subject and series, only the highest rank counts, even when it is expired, and even when
+  the one that was higher has been deleted meanwhile: that is remembered. The rest is `Superseded`.
+- One that counts is `Verified` until `exp`, then `InGrace` until its grace period ends, then `Expired`.
+- The same token in several Licenses counts once, for the namespaces of all of them.
+- A grant of a product that the Vendor does not list carries no rights.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from licet.core import bounds
+from licet.core.claims import Grant
+from licet.core.errors import VerificationError
+from licet.core.memory import Memory, Rank, SeriesKey
+from licet.core.namespaces import Namespace, NamespaceScope
+from licet.core.reasons import Oddity, Reason, State
+from licet.core.timestamps import SECONDS_PER_DAY, format_instant
+from licet.core.token import VerifiedToken
+from licet.core.vendors import VendorRegistry
+
+EXPIRING_SOON_SECONDS: Final = 30 * SECONDS_PER_DAY
+
+_REASON_OF_PHASE: Final = {
+    State.ACTIVE: Reason.VERIFIED,
+    State.GRACE: Reason.IN_GRACE,
+    State.EXPIRED: Reason.EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A License of the cluster: its token as verified, or why it could not be."""
+
+    name: str
+    token: VerifiedToken | VerificationError
+    scope: NamespaceScope | None = None  # None: not narrowed
+    unavailable: str = ""  # why the token can't be read any more, where `token` is the one that was kept
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something odd but not wrong about a License, or about the rights of an Entitlement."""
+
+    oddity: Oddity
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountingLicense:
+    """A license that counts, with everything that decides for whom."""
+
+    token: VerifiedToken
+    phase: State  # ACTIVE, GRACE or EXPIRED
+    grants: tuple[Grant, ...]  # of products that the Vendor lists
+    licenses: tuple[str, ...]  # names of the License objects that carry the token
+    scopes: tuple[NamespaceScope | None, ...]
+
+    def allows(self, namespace: Namespace) -> bool:
+        """Tell whether the namespace may use the license, by the token's bindings and by one License's narrowing."""
+        return self.token.claims.license.bindings.allows_namespace(namespace.name) and any(
+            scope is None or scope.allows(namespace) for scope in self.scopes
+        )
+
+    @property
+    def restricted(self) -> bool:
+        """Tell whether there are namespaces that may not use the license."""
+        return self.token.claims.license.bindings.namespaces is not None or None not in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one License stands: what its conditions and status say."""
+
+    name: str
+    reason: Reason
+    message: str
+    token: VerifiedToken | None
+    phase: State | None  # None: it does not count
+    expiring_soon: bool = False
+    findings: tuple[Finding, ...] = ()
+    scope: NamespaceScope | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether the token could be used at some time: false for what no waiting will mend."""
+        return self.token is not None and self.reason is not Reason.TOKEN_UNAVAILABLE
+
+    def allows(self, namespace: Namespace) -> bool:
+        """Tell whether the License is meant for the namespace, whether it counts or not."""
+        if self.token is not None and not self.token.claims.license.bindings.allows_namespace(namespace.name):
+            return False
+        return self.scope is None or self.scope.allows(namespace)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """All Licenses judged together.
+
+    `memory` is what is to be remembered from now on; `next_change` the instant at which time alone changes something.
+    """
+
+    standings: Mapping[str, Standing]
+    counting: tuple[CountingLicense, ...]
+    memory: Memory
+    next_change: int | None
+
+    @cached_property
+    def by_product(self) -> Mapping[tuple[str, str], tuple[CountingLicense, ...]]:
+        """The counting licenses by (vendor, product) that they grant."""
+        index: defaultdict[tuple[str, str], list[CountingLicense]] = defaultdict(list)
+        for license_ in self.counting:
+            for product in {grant.product for grant in license_.grants}:
+                index[license_.token.vendor, product].append(license_)
+        return {key: tuple(licenses) for key, licenses in index.items()}
+
+
+def assess(candidates: Iterable[Candidate], registry: VendorRegistry, memory: Memory, clock: int) -> Assessment:
+    """Judge all Licenses of the cluster together at one instant.
+
+    Args:
+        candidates: every License, in any order.
+        registry: the Vendors, for the products that they list.
+        memory: what was remembered so far.
+        clock: epoch seconds; each issuer's effective instant is the later of this and its mark.
+    """
+    standings: dict[str, Standing] = {}
+    carriers: defaultdict[str, list[Candidate]] = defaultdict(list)  # by token text: one token counts once
+    for candidate in candidates:
+        if isinstance(candidate.token, VerificationError):
+            error = candidate.token
+            standings[candidate.name] = Standing(
+                candidate.name, error.reason, str(error), None, None, scope=candidate.scope
+            )
+        else:
+            carriers[candidate.token.text].append(candidate)
+
+    tokens = [carrier[0].token for carrier in carriers.values() if isinstance(carrier[0].token, VerifiedToken)]
+    accepted = [token for token in tokens if _issued(token, memory.now(token.claims.iss, clock))]
+    groups: defaultdict[SeriesKey, list[VerifiedToken]] = defaultdict(list)
+    for token in accepted:
+        groups[_series_key(token)].append(token)
+
+    highest = dict(memory.highest)
+    counting: list[CountingLicense] = []
+    for key, members in groups.items():
+        now = memory.now(key[0], clock)
+        begun = [token for token in members if token.claims.nbf <= now]
+        top = max(begun, key=lambda token: (token.rank, token.text), default=None)
+        remembered = memory.highest.get(key)
+        if top is not None and (remembered is None or top.rank >= remembered):
+            counting.append(_counting(top, carriers[top.text], registry, now))
+            if top.series[0] == "series":
+                highest[key] = top.rank
+
+    counting_by_text = {license_.token.text: license_ for license_ in counting}
+    for token in tokens:
+        now = memory.now(token.claims.iss, clock)
+        key = _series_key(token)
+        license_ = counting_by_text.get(token.text)
+        reason, message = _explain(token, license_, highest.get(key), groups[key], now)
+        findings = (*_sequence_findings(token, groups[key]), *_product_findings(token, registry))
+        for candidate in carriers[token.text]:
+            standings[candidate.name] = Standing(
+                name=candidate.name,
+                reason=Reason.TOKEN_UNAVAILABLE if candidate.unavailable else reason,
+                message=f"{candidate.unavailable}; {message}" if candidate.unavailable else message,
+                token=token,
+                phase=license_.phase if license_ else None,
+                expiring_soon=bool(
+                    license_ and license_.phase is not State.EXPIRED and token.claims.exp - now <= EXPIRING_SOON_SECONDS
+                ),
+                findings=findings,
+                scope=candidate.scope,
+            )
+    marks = dict(memory.marks)
+    for token in accepted:
+        marks[token.claims.iss] = max(marks.get(token.claims.iss, 0), token.claims.iat)
+    return Assessment(
+        standings=standings,
+        counting=tuple(sorted(counting, key=lambda license_: (license_.token.claims.iat, license_.token.claims.jti))),
+        memory=Memory(marks=marks, highest=highest),
+        next_change=_next_change(tokens, memory, clock),
+    )
+
+
+def _issued(token: VerifiedToken, now: int) -> bool:
+    return token.claims.iat <= now + bounds.CLOCK_LEAD_SECONDS
+
+
+def _series_key(token: VerifiedToken) -> SeriesKey:
+    kind, series = token.series
+    return token.claims.iss, token.claims.sub, series if kind == "series" else f"\0{series}"
+
+
+def _counting(
+    token: VerifiedToken, carriers: Sequence[Candidate], registry: VendorRegistry, now: int
+) -> CountingLicense:
+    vendor = registry.get(token.vendor)
+    return CountingLicense(
+        token=token,
+        phase=_phase(token, now),
+        grants=tuple(grant for grant in token.claims.license.grants if vendor and vendor.lists(grant.product)),
+        licenses=tuple(sorted(candidate.name for candidate in carriers)),
+        scopes=tuple(candidate.scope for candidate in sorted(carriers, key=lambda candidate: candidate.name)),
+    )
+
+
+def _phase(token: VerifiedToken, now: int) -> State:
+    if now < token.claims.exp:
+        return State.ACTIVE
+    return State.GRACE if now < token.claims.grace_until else State.EXPIRED
+
+
+def _explain(
+    token: VerifiedToken,
+    counting: CountingLicense | None,
+    highest: Rank | None,
+    group: Sequence[VerifiedToken],
+    now: int,
+) -> tuple[Reason, str]:
+    claims = token.claims
+    if counting is not None:
+        ends, grace = format_instant(claims.exp), format_instant(claims.grace_until)
+        return _REASON_OF_PHASE[counting.phase], {
+            State.ACTIVE: f"signed by key {token.key_id!r} of Vendor {token.vendor}; valid until {ends}",
+            State.GRACE: f"expired at {ends}; its grace period ends at {grace}. Apply a renewed license before",
+            State.EXPIRED: f"expired at {ends}, and its grace period ended at {grace}. Apply a renewed license",
+        }.get(counting.phase, "")
+    if not _issued(token, now):
+        return Reason.NOT_YET_VALID, (
+            f"issued at {format_instant(claims.iat)}, which is in the future; check the clock of this cluster"
+        )
+    if claims.nbf > now:
+        return Reason.NOT_YET_VALID, f"it becomes valid at {format_instant(claims.nbf)}"
+    sequence, _, token_id = highest or max(other.rank for other in group)
+    return Reason.SUPERSEDED, (
+        f"license {token_id} of the same series, with sequence {sequence}, takes the place of this one "
+        f"(sequence {claims.license.sequence})"
+    )
+
+
+def _sequence_findings(token: VerifiedToken, group: Sequence[VerifiedToken]) -> tuple[Finding, ...]:
+    rivals = sorted(
+        other.claims.jti
+        for other in group
+        if other.claims.license.sequence == token.claims.license.sequence and other.text != token.text
+    )
+    if not rivals:
+        return ()
+    return (
+        Finding(
+            Oddity.SEQUENCE_CONFLICT,
+            f"license {', '.join(rivals)} has the same series and sequence; the one that was issued later counts",
+        ),
+    )
+
+
+def _product_findings(token: VerifiedToken, registry: VendorRegistry) -> tuple[Finding, ...]:
+    vendor = registry.get(token.vendor)
+    unlisted = sorted(
+        {grant.product for grant in token.claims.license.grants if not (vendor and vendor.lists(grant.product))}
+    )
+    if not unlisted:
+        return ()
+    return (
+        Finding(
+            Oddity.PRODUCT_NOT_LISTED,
+            f"it grants {', '.join(unlisted)}, which spec.products of Vendor {token.vendor} does not list: "
+            "these grants carry no rights",
+        ),
+    )
+
+
+def _next_change(tokens: Iterable[VerifiedToken], memory: Memory, clock: int) -> int | None:
+    return min(
+        (instant for token in tokens for instant in _instants(token) if instant > memory.now(token.claims.iss, clock)),
+        default=None,
+    )
+
+
+def _instants(token: VerifiedToken) -> tuple[int, ...]:
+    claims = token.claims
+    return (
+        claims.iat - bounds.CLOCK_LEAD_SECONDS,
+        claims.nbf,
+        claims.exp - EXPIRING_SOON_SECONDS,
+        claims.exp,
+        claims.grace_until,
+    )

@@ -1,0 +1,308 @@
+"""The gate's decision about a release: pure, so that the gate, the command line and the inventory decide alike.
+
+- A release without a protected chart needs no license.
+- Each protected chart needs a license that counts, allows every namespace of the release, and covers name and version.
+- What is not licensed, but runs here in this very version or ran here licensed, is admitted with a warning: unwinding
+  and deploying again never need a license.
+- What the Vendor's enforcement makes of a refusal (refuse, warn, record) is decided per chart.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from licet.core.claims import ChartGrant
+from licet.core.errors import RangeError
+from licet.core.evaluate import Contribution, contributions
+from licet.core.licenses import Assessment, Standing
+from licet.core.namespaces import Namespace
+from licet.core.reasons import Enforcement, Reason, State
+from licet.core.semver import Version
+from licet.core.subjects import Subject
+from licet.core.timestamps import format_instant, parse_date
+from licet.core.vendors import VendorRegistry
+
+RELEASED_ANNOTATION = "licet.dev/released"
+
+
+class Result(StrEnum):
+    """What becomes of a release, or of one chart of it; in order of severity."""
+
+    ALLOWED = "allowed"
+    AUDITED = "audited"
+    WARNED = "warned"
+    DENIED = "denied"
+
+
+class Ground(StrEnum):
+    """Why: the `reason` of metrics and log lines."""
+
+    NOT_PROTECTED = "NotProtected"
+    LICENSED = "Licensed"
+    IN_GRACE = "InGrace"
+    RUNS_HERE = "RunsHere"
+    RAN_LICENSED = "RanLicensed"
+    NO_LICENSE = "NoLicense"
+    LICENSE_EXPIRED = "LicenseExpired"
+    LICENSE_NOT_YET_VALID = "LicenseNotYetValid"
+    ISSUER_CONFLICT = "IssuerConflict"
+    CHART_NOT_COVERED = "ChartNotCovered"
+    VERSION_NOT_COVERED = "VersionNotCovered"
+    VERSION_UNKNOWN = "VersionUnknown"
+    MAINTENANCE_ENDED = "MaintenanceEnded"
+    RELEASE_DATE_UNKNOWN = "ReleaseDateUnknown"
+    RELEASE_UNREADABLE = "ReleaseUnreadable"
+
+
+_RESULT_OF: dict[Enforcement, Result] = {
+    Enforcement.ENFORCE: Result.DENIED,
+    Enforcement.WARN: Result.WARNED,
+    Enforcement.AUDIT: Result.AUDITED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRef:
+    """The release that is judged, and every namespace that it names: its Secret's own and its payload's."""
+
+    name: str
+    namespaces: tuple[Namespace, ...]
+
+    @property
+    def where(self) -> str:
+        """The release as messages name it."""
+        names = " and ".join(f'"{namespace.name}"' for namespace in self.namespaces)
+        return f'release "{self.name}", namespace {names}'
+
+
+@dataclass(frozen=True, slots=True)
+class RanHere:
+    """What an Installation remembers of a release, as (chart, version)."""
+
+    running: frozenset[tuple[str, str]] = frozenset()
+    licensed: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ChartVerdict:
+    """The decision about one protected chart."""
+
+    subject: Subject
+    result: Result
+    ground: Ground
+    license: str = ""  # name of the License that covers it
+    explanation: str = ""  # a sentence for people, where there is something to say
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision about a release."""
+
+    result: Result
+    ground: Ground
+    charts: tuple[ChartVerdict, ...] = ()
+    message: str = ""  # the denial, where it is one
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def permitted(self) -> bool:
+        """Tell whether the release may be written."""
+        return self.result is not Result.DENIED
+
+
+@dataclass(frozen=True, slots=True)
+class _Shortfall:
+    """Why a license does not cover a chart, and what to do about it."""
+
+    ground: Ground
+    problem: str
+    remedy: str
+
+
+def judge(
+    subjects: Iterable[Subject],
+    release: ReleaseRef,
+    registry: VendorRegistry,
+    assessment: Assessment,
+    ran_here: RanHere,
+) -> Verdict:
+    """Decide about a release with these protected charts."""
+    charts = tuple(_judge_chart(subject, release, registry, assessment, ran_here) for subject in subjects)
+    if not charts:
+        return Verdict(Result.ALLOWED, Ground.NOT_PROTECTED)
+    decisive = max(charts, key=lambda chart: list(Result).index(chart.result))
+    return Verdict(
+        result=decisive.result,
+        ground=decisive.ground,
+        charts=charts,
+        message="; ".join(chart.explanation for chart in charts if chart.result is Result.DENIED),
+        warnings=tuple(
+            chart.explanation
+            for chart in charts
+            if chart.result is Result.WARNED or (chart.result is Result.ALLOWED and chart.explanation)
+        ),
+    )
+
+
+def covering_license(subject: Subject, namespaces: Sequence[Namespace], assessment: Assessment) -> Contribution | None:
+    """Give the grant in force that licenses a chart in all of the namespaces, or None."""
+    version = _parse_version(subject.version)
+    if version is None:
+        return None
+    covering = [
+        part for part in _in_force(subject, namespaces, assessment) if _shortfall(subject, version, part) is None
+    ]
+    return max(covering, key=lambda part: part.license.phase is State.ACTIVE, default=None)
+
+
+def _judge_chart(
+    subject: Subject, release: ReleaseRef, registry: VendorRegistry, assessment: Assessment, ran_here: RanHere
+) -> ChartVerdict:
+    chart = f"chart {subject.name} {subject.version or '(version unknown)'} ({release.where})"
+    part = covering_license(subject, release.namespaces, assessment)
+    if part is not None:
+        name = part.license.licenses[0]
+        if part.license.phase is State.ACTIVE:
+            return ChartVerdict(subject, Result.ALLOWED, Ground.LICENSED, name)
+        grace = format_instant(part.license.token.claims.grace_until)
+        explanation = f"{chart} is licensed until {grace} only, since license {name} expired. Apply a renewed license."
+        return ChartVerdict(subject, Result.ALLOWED, Ground.IN_GRACE, name, explanation)
+    shortfall = _nearest_shortfall(subject, release, registry, assessment)
+    if subject.version is not None:
+        here = (subject.name, subject.version)
+        ground = Ground.RUNS_HERE if here in ran_here.running else Ground.RAN_LICENSED
+        if here in ran_here.running | ran_here.licensed:
+            explanation = (
+                f"{chart} is not licensed any more: {shortfall.problem}. It is admitted because this version "
+                f"{'runs' if ground is Ground.RUNS_HERE else 'ran licensed'} here. {shortfall.remedy}."
+            )
+            return ChartVerdict(subject, Result.ALLOWED, ground, explanation=explanation)
+    vendor = registry.get(subject.claim.vendor)
+    return ChartVerdict(
+        subject,
+        _RESULT_OF[vendor.enforcement if vendor else Enforcement.ENFORCE],
+        shortfall.ground,
+        explanation=f"{chart} is not licensed: {shortfall.problem}. {shortfall.remedy}.",
+    )
+
+
+def _in_force(subject: Subject, namespaces: Sequence[Namespace], assessment: Assessment) -> tuple[Contribution, ...]:
+    parts = contributions(assessment, subject.claim.vendor, subject.claim.product, namespaces)
+    return tuple(part for part in parts if part.license.phase is not State.EXPIRED)
+
+
+def _parse_version(text: str | None) -> Version | None:
+    try:
+        return Version.parse(text) if text is not None else None
+    except RangeError:
+        return None
+
+
+def _shortfall(subject: Subject, version: Version, part: Contribution) -> _Shortfall | None:
+    """Explain why a grant in force does not cover a chart; None if it does."""
+    grant, claims = part.grant, part.license.token.claims
+    holder = f"license {part.license.licenses[0]}{f' (plan {grant.plan})' if grant.plan else ''}"
+    if grant.charts is not None and not any(entry.covers(subject.name, version) for entry in grant.charts):
+        entries = [entry for entry in grant.charts if entry.name.matches(subject.name)]
+        if not entries:
+            return _Shortfall(
+                Ground.CHART_NOT_COVERED,
+                f"{holder} does not cover this chart",
+                f"Apply a license that covers chart {subject.name}",
+            )
+        return _Shortfall(
+            Ground.VERSION_NOT_COVERED,
+            f"{holder} covers {_versions(entries)}",
+            f"Install a covered version, or apply a license that covers {subject.version}",
+        )
+    if grant.maintenance_until is None:
+        return None
+    try:
+        released = parse_date(subject.released or "")
+    except ValueError:
+        return _Shortfall(
+            Ground.RELEASE_DATE_UNKNOWN,
+            f"{holder} covers what was released until {grant.maintenance_until}, "
+            f"and the chart does not say when it was released (annotation {RELEASED_ANNOTATION})",
+            "Ask the vendor for a chart that says so",
+        )
+    if released <= grant.maintenance_until:
+        return None
+    return _Shortfall(
+        Ground.MAINTENANCE_ENDED,
+        f"it was released on {released}, and the maintenance of {holder} ended with {grant.maintenance_until}",
+        f"Install a version released until then, or apply license {claims.jti} renewed with maintenance",
+    )
+
+
+def _versions(entries: Sequence[ChartGrant]) -> str:
+    return " || ".join(dict.fromkeys(entry.versions_text for entry in entries))
+
+
+def _nearest_shortfall(
+    subject: Subject, release: ReleaseRef, registry: VendorRegistry, assessment: Assessment
+) -> _Shortfall:
+    """Explain a refusal by the license that comes closest, of those that the release's namespaces may know about."""
+    if subject.version is None:
+        return _Shortfall(
+            Ground.VERSION_UNKNOWN,
+            "the release does not tell which version of it is inside",
+            "Run helm dependency update on the parent chart, so that its Chart.lock names the version",
+        )
+    version = _parse_version(subject.version)
+    if version is None:
+        return _Shortfall(
+            Ground.VERSION_UNKNOWN,
+            "its version is not a semantic version",
+            "Package the chart with a version such as 1.2.3",
+        )
+    in_force = [
+        shortfall
+        for part in reversed(_in_force(subject, release.namespaces, assessment))
+        if (shortfall := _shortfall(subject, version, part))
+    ]
+    if in_force:
+        return min(in_force, key=lambda shortfall: shortfall.ground is Ground.CHART_NOT_COVERED)
+    return _without_license(subject, release, registry, assessment)
+
+
+def _without_license(
+    subject: Subject, release: ReleaseRef, registry: VendorRegistry, assessment: Assessment
+) -> _Shortfall:
+    vendor, product = subject.claim.vendor, subject.claim.product
+    rivals = registry.issuer_rivals(vendor)
+    if rivals:
+        return _Shortfall(
+            Ground.ISSUER_CONFLICT,
+            f"Vendor {vendor} has the same issuer as {', '.join(rivals)}, so no license of it is trusted",
+            "Delete all but one of these Vendors",
+        )
+    known = [
+        standing
+        for standing in assessment.standings.values()
+        if _grants(standing, vendor, product) and all(standing.allows(namespace) for namespace in release.namespaces)
+    ]
+    for reason, ground, phase in (
+        (Reason.EXPIRED, Ground.LICENSE_EXPIRED, State.EXPIRED),
+        (Reason.NOT_YET_VALID, Ground.LICENSE_NOT_YET_VALID, None),
+    ):
+        matching = [each for each in known if each.reason is reason or (phase is not None and each.phase is phase)]
+        if matching:
+            nearest = max(matching, key=lambda standing: (standing.token.rank if standing.token else (), standing.name))
+            problem = nearest.message.partition(". ")[0]
+            remedy = f"Apply a license of vendor {vendor} that is valid now"
+            return _Shortfall(ground, f"license {nearest.name} {problem}", remedy)
+    return _Shortfall(
+        Ground.NO_LICENSE,
+        f"no license that counts grants product {product} of vendor {vendor} here",
+        "Apply a License from the vendor; kubectl get licenses shows why one that is there does not count",
+    )
+
+
+def _grants(standing: Standing, vendor: str, product: str) -> bool:
+    token = standing.token
+    return (
+        token is not None
+        and token.vendor == vendor
+        and any(grant.product == product for grant in token.claims.license.grants)
+    )
