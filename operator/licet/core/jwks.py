@@ -63,13 +63,12 @@ class KeySet:
 
 def key_to_jwk(kid: str, key: PublicKey) -> dict[str, str]:
     """Write a public key as a JWK that `KeySet.parse` reads, with its use and algorithm."""
+    declared = {"kid": kid, "use": "sig"}
     if isinstance(key, Ed25519PublicKey):
-        return {
-            "kty": "OKP", "crv": "Ed25519", "kid": kid, "use": "sig", "alg": "EdDSA", "x": _encode(key.public_bytes_raw()),
-        }  # fmt: skip
+        return {**declared, "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": _encode(key.public_bytes_raw())}
     numbers = key.public_numbers()
     x, y = (_encode(number.to_bytes(_COORDINATE_BYTES, "big")) for number in (numbers.x, numbers.y))
-    return {"kty": "EC", "crv": "P-256", "kid": kid, "use": "sig", "alg": "ES256", "x": x, "y": y}
+    return {**declared, "kty": "EC", "crv": "P-256", "alg": "ES256", "x": x, "y": y}
 
 
 def _parse_key(entry: Mapping[str, object], where: str) -> PinnedKey:

@@ -1,0 +1,110 @@
+"""The Vendors and Licenses of a cluster as known so far, ready to be assessed: no I/O, fed by whoever watches or lists.
+
+Controller, gate and command line each verify for themselves, with this. A verification is kept as long as the Vendors
+stay the same, so that an assessment costs no signature checks but those of new tokens.
+"""
+
+from collections.abc import Mapping
+
+from licet.cluster.records import KeptToken, LicenseRecord, SecretRef, VendorRecord
+from licet.core.errors import VerificationError
+from licet.core.licenses import Assessment, Candidate, assess
+from licet.core.memory import Memory
+from licet.core.reasons import Reason
+from licet.core.token import VerifiedToken, verify_token
+from licet.core.vendors import VendorRegistry
+
+_Verifications = dict[str, VerifiedToken | VerificationError]  # by token text
+
+
+class Ledger:
+    """Vendors, Licenses and tokens by name.
+
+    `cluster` is the UID of the namespace `kube-system`, None where there is no cluster.
+    """
+
+    def __init__(self, cluster: str | None) -> None:
+        self.cluster = cluster
+        self.registry = VendorRegistry()
+        self.vendors: dict[str, VendorRecord] = {}
+        self.licenses: dict[str, LicenseRecord] = {}
+        self.kept: dict[str, KeptToken] = {}
+        self._secrets: dict[SecretRef, str] = {}
+        self._verified: _Verifications = {}
+
+    def set_vendor(self, name: str, record: VendorRecord | None) -> None:
+        """Take in a Vendor, or its deletion; what was verified with other keys is verified again."""
+        if record == self.vendors.get(name):
+            return
+        if record is None:
+            del self.vendors[name]
+        else:
+            self.vendors[name] = record
+        self.registry = VendorRegistry(each.vendor for each in self.vendors.values())
+        self._verified.clear()
+
+    def set_license(self, name: str, record: LicenseRecord | None) -> None:
+        """Take in a License, or its deletion."""
+        if record is None:
+            self.licenses.pop(name, None)
+        else:
+            self.licenses[name] = record
+
+    def set_secret(self, name: str, data: Mapping[str, bytes] | None) -> None:
+        """Take in a Secret of the operator's namespace that Licenses refer to, as far as they do, or its deletion."""
+        for reference in [known for known in self._secrets if known.name == name]:
+            del self._secrets[reference]
+        for reference in self.references():
+            if reference.name == name and data is not None and reference.key in data:
+                # What is not UTF-8 is no token either way; replacing keeps the fault within this License.
+                self._secrets[reference] = data[reference.key].decode("utf-8", errors="replace")
+
+    def references(self) -> frozenset[SecretRef]:
+        """Give the places in Secrets that Licenses refer to: what the owner of this ledger is to feed."""
+        return frozenset(record.token_from for record in self.licenses.values() if record.token_from is not None)
+
+    def assess(self, memory: Memory, clock: int) -> Assessment:
+        """Judge all Licenses at an instant in epoch seconds; tokens that are new since the last call are verified."""
+        known, self._verified = self._verified, {}  # what no License carries any more is not taken over
+        candidates = [self._candidate(record, known) for record in self.licenses.values()]
+        return assess(candidates, self.registry, memory, clock)
+
+    def verified(self, license_name: str) -> VerifiedToken | None:
+        """Give the verified token of a License, read from where it points to now and not from what was kept."""
+        record = self.licenses.get(license_name)
+        text = self._current_text(record) if record else None
+        result = self._verify(text, self._verified) if text is not None else None
+        return result if isinstance(result, VerifiedToken) else None
+
+    def _candidate(self, record: LicenseRecord, known: _Verifications) -> Candidate:
+        text = self._current_text(record)
+        if text is not None:
+            return Candidate(record.name, self._verify(text, known), record.scope)
+        problem = f"{_describe(record.token_from)} can't be read"
+        kept = self.kept.get(record.name)
+        if kept is None or kept.uid != record.uid or kept.token_from != record.token_from:
+            error = VerificationError(
+                Reason.TOKEN_UNAVAILABLE, f"{problem}; make the Secret in the operator's namespace"
+            )
+            return Candidate(record.name, error, record.scope)
+        return Candidate(record.name, self._verify(kept.token, known), record.scope, unavailable=problem)
+
+    def _current_text(self, record: LicenseRecord) -> str | None:
+        if record.token_from is None:
+            return (record.token or "").strip()
+        text = self._secrets.get(record.token_from)
+        return None if text is None else text.strip()
+
+    def _verify(self, text: str, known: _Verifications) -> VerifiedToken | VerificationError:
+        result = known.get(text)
+        if result is None:
+            try:
+                result = verify_token(text, self.registry, cluster=self.cluster)
+            except VerificationError as error:
+                result = error
+        self._verified[text] = result
+        return result
+
+
+def _describe(reference: SecretRef | None) -> str:
+    return f"key {reference.key!r} of Secret {reference.name!r}" if reference else "the token"
