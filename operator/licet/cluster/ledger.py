@@ -20,11 +20,14 @@ _Verifications = dict[str, VerifiedToken | VerificationError]  # by token text
 class Ledger:
     """Vendors, Licenses and tokens by name.
 
-    `cluster` is the UID of the namespace `kube-system`, None where there is no cluster.
+    `cluster` is the UID of the namespace `kube-system`, None where there is no cluster. The controller reads the Secrets
+    that Licenses refer to, and keeps the tokens that it verified; to the gate, which watches no Secrets but those kept
+    tokens, they stand for the Secrets themselves (`kept_stand_in`) until it has read one.
     """
 
-    def __init__(self, cluster: str | None) -> None:
+    def __init__(self, cluster: str | None, *, kept_stand_in: bool = False) -> None:
         self.cluster = cluster
+        self._kept_stand_in = kept_stand_in
         self.registry = VendorRegistry()
         self.vendors: dict[str, VendorRecord] = {}
         self.licenses: dict[str, LicenseRecord] = {}
@@ -81,13 +84,19 @@ class Ledger:
         if text is not None:
             return Candidate(record.name, self._verify(text, known), record.scope)
         problem = f"{_describe(record.token_from)} can't be read"
-        kept = self.kept.get(record.name)
-        if kept is None or kept.uid != record.uid or kept.token_from != record.token_from:
+        kept = self._kept(record)
+        if kept is None:
             error = VerificationError(
                 Reason.TOKEN_UNAVAILABLE, f"{problem}; make the Secret in the operator's namespace"
             )
             return Candidate(record.name, error, record.scope)
-        return Candidate(record.name, self._verify(kept.token, known), record.scope, unavailable=problem)
+        unavailable = "" if self._kept_stand_in else problem
+        return Candidate(record.name, self._verify(kept.token, known), record.scope, unavailable=unavailable)
+
+    def _kept(self, record: LicenseRecord) -> KeptToken | None:
+        """Give the token kept for a License, unless it was kept for another License or reference of that name."""
+        kept = self.kept.get(record.name)
+        return kept if kept and (kept.uid, kept.token_from) == (record.uid, record.token_from) else None
 
     def _current_text(self, record: LicenseRecord) -> str | None:
         if record.token_from is None:
