@@ -21,22 +21,23 @@ from typing import Final, Self
 from licet.core import bounds
 from licet.core.errors import RangeError
 
+SPACE: Final = "\t\n\f\r "
+"""White space in a range: that of Go's regular expressions, which unlike Python's is ASCII without the vertical tab."""
+
 _UINT64_MAX: Final = 2**64 - 1  # the library counts in uint64
 
-_SPACE: Final = "\t\n\f\r "  # Go's \s; Python's would add the vertical tab
 _LABELS: Final = r"[0-9A-Za-z-]++(?:\.[0-9A-Za-z-]++)*"
 _VERSION: Final = re.compile(rf"v?([0-9]++)(?:\.([0-9]++))?(?:\.([0-9]++))?(?:-({_LABELS}))?(?:\+({_LABELS}))?")
-
 _PADDED: Final = re.compile(r"(?:^|\.)0[0-9]+(?:\.|$)")
 
 # The library lets a `|` pass for a digit: behind a wildcard, where digits are not read, it goes unnoticed (`*.|`), and
 # `3||1 - 2` means `>=3 || 1 <=2`. Runs of characters are possessive, so that no text makes these patterns backtrack.
 _NUMBER: Final = r"[0-9xX*|]++"
 _BOUND: Final = rf"(v?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?(-{_LABELS})?(?:\+{_LABELS})?)"
-_COMPARATOR: Final = re.compile(rf"(!=|=[<>]?|[<>]=?|~>?|\^|)[{_SPACE}]*+{_BOUND}")
-_SEPARATOR: Final = rf"(?:[{_SPACE}]*+,[{_SPACE}]*+|[{_SPACE}]++)"
+_COMPARATOR: Final = re.compile(rf"(!=|=[<>]?|[<>]=?|~>?|\^|)[{SPACE}]*+{_BOUND}")
+_SEPARATOR: Final = rf"(?:[{SPACE}]*+,[{SPACE}]*+|[{SPACE}]++)"
 _ALTERNATIVE: Final = re.compile(rf"{_COMPARATOR.pattern}(?:{_SEPARATOR}{_COMPARATOR.pattern})*")
-_HYPHENATED: Final = re.compile(rf"[{_SPACE}]*+{_BOUND}[{_SPACE}]++-[{_SPACE}]++{_BOUND}[{_SPACE}]*+")
+_HYPHENATED: Final = re.compile(rf"[{SPACE}]*+{_BOUND}[{SPACE}]++-[{SPACE}]++{_BOUND}[{SPACE}]*+")
 _WILDCARDS: Final = frozenset({"x", "X", "*", None})
 
 _Identifier = tuple[int, int, str]
@@ -147,7 +148,7 @@ class _Alternative:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        text = text.strip(_SPACE)
+        text = text.strip(SPACE)
         if _ALTERNATIVE.fullmatch(text) is None:
             raise RangeError(f"{text!r} is not a list of comparators")
         comparators = tuple(map(_Comparator.parse, _COMPARATOR.finditer(text)))
