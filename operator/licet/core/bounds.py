@@ -50,3 +50,9 @@ INSTALLATION_HISTORY: Final = 128
 
 # -- files that the command line reads ---------------------------------------------------------------------------------
 FILE_BYTES: Final = 32 * 1024 * 1024
+
+# -- custom resources --------------------------------------------------------------------------------------------------
+ALLOWED_NAMESPACES: Final = 256
+SELECTOR_TERMS: Final = 32
+SELECTOR_VALUES: Final = 64
+LICENSES_PER_RIGHT: Final = 1024
