@@ -20,9 +20,9 @@ _Verifications = dict[str, VerifiedToken | VerificationError]  # by token text
 class Ledger:
     """Vendors, Licenses and tokens by name.
 
-    `cluster` is the UID of the namespace `kube-system`, None where there is no cluster. The controller reads the Secrets
-    that Licenses refer to, and keeps the tokens that it verified. To the gate, which watches no Secrets but these, what
-    was kept stands for the Secret itself (`kept_stand_in`) until it has read one.
+    `cluster` is the UID of the namespace `kube-system`, None where there is no cluster. The controller reads the
+    Secrets that Licenses refer to, and keeps the tokens that it verified. To the gate, which watches no Secrets but
+    these, what was kept stands for the Secret itself (`kept_stand_in`) until it has read one.
     """
 
     def __init__(self, cluster: str | None, *, kept_stand_in: bool = False) -> None:
