@@ -1,0 +1,62 @@
+"""The paths of the Kubernetes API: which URL serves a resource, an object, a subresource."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from licet.core.errors import LicetError
+
+# Stricter than Kubernetes' rule for path segments, which only bars ".", "..", "/" and "%": names reach this place from
+# Helm releases and admission reviews too, and must not lead to another object than they say.
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object as the API server serves it; the core group is the empty string."""
+
+    group: str
+    version: str
+    plural: str
+    namespaced: bool
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """The path of one object (with `name`), of those in a namespace, or of all in the cluster.
+
+        Raises `LicetError` for a namespace or name that cannot be one, `ValueError` for the name of a namespaced object
+        without its namespace.
+        """
+        if self.namespaced and name is not None and namespace is None:
+            raise ValueError(f"{self} are namespaced: {name!r} alone names none of them")
+        parts = ["/api" if not self.group else f"/apis/{self.group}", self.version]
+        if namespace is not None and self.namespaced:
+            parts += ("namespaces", _segment(namespace))
+        parts.append(self.plural)
+        if name is not None:
+            parts.append(_segment(name))
+        if subresource is not None:
+            parts.append(subresource)
+        return "/".join(parts)
+
+    def __str__(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+def _segment(name: str) -> str:
+    if not _SEGMENT.fullmatch(name):
+        raise LicetError(f"{name[:64]!r} is not a name that a Kubernetes object can have")
+    return name
+
+
+CONFIG_MAPS: Final = Resource("", "v1", "configmaps", namespaced=True)
+EVENTS: Final = Resource("", "v1", "events", namespaced=True)
+NAMESPACES: Final = Resource("", "v1", "namespaces", namespaced=False)
+SECRETS: Final = Resource("", "v1", "secrets", namespaced=True)
+WEBHOOK_CONFIGURATIONS: Final = Resource(
+    "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", namespaced=False
+)
+
+VENDORS: Final = Resource("licet.dev", "v1alpha1", "vendors", namespaced=False)
+LICENSES: Final = Resource("licet.dev", "v1alpha1", "licenses", namespaced=False)
+ENTITLEMENTS: Final = Resource("licet.dev", "v1alpha1", "entitlements", namespaced=True)
+INSTALLATIONS: Final = Resource("licet.dev", "v1alpha1", "installations", namespaced=True)
