@@ -1,0 +1,58 @@
+"""The control plane as a command: `python -m controlplane --help`."""
+
+import argparse
+import contextlib
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from controlplane import Cluster, ControlPlane, ControlPlaneError, ensure_binaries, stop
+
+
+def main() -> int:
+    """Runs the command line, and gives the exit code."""
+    arguments = _parser().parse_args()
+    try:
+        match arguments.command:
+            case "build":
+                print(ensure_binaries())
+            case "run":
+                with ControlPlane(arguments.directory) as plane:
+                    _announce(plane)
+                    with contextlib.suppress(KeyboardInterrupt):
+                        signal.pause()
+            case "start":
+                with ControlPlane(arguments.directory, log_directory=arguments.directory / "log") as plane:
+                    plane.detach()
+                _announce(plane)
+            case "stop" if not stop(arguments.directory):
+                print(f"no control plane runs in {arguments.directory}", file=sys.stderr)
+    except ControlPlaneError as error:
+        print(f"controlplane: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="controlplane", description="A Kubernetes control plane on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="build the programs where they are missing, and print their directory")
+    run = commands.add_parser("run", help="run a control plane until Ctrl-C, then remove its files")
+    run.add_argument("directory", type=Path, nargs="?", help="where its files go; a temporary directory by default")
+    start = commands.add_parser("start", help="start a control plane that stays when this command has ended")
+    start.add_argument("directory", type=Path, help="where its files go; logs go to `log` in it, and stay")
+    end = commands.add_parser("stop", help="end the control plane in a directory, and remove its files, save logs")
+    end.add_argument("directory", type=Path)
+    return parser
+
+
+def _announce(cluster: Cluster) -> None:
+    print(f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}")
+    print(f"export PATH={shlex.quote(str(cluster.bin))}:$PATH", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""Builds the programs of a control plane, once, into a cache that all clones of the repository share.
+
+The versions are those that the go.mod files in hack/tools pin; the cache is keyed by them, by how the programs are
+built, and by the platform. A program appears in the cache complete or not at all, and one build runs at a time.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from controlplane.errors import BuildError
+from controlplane.golang import Go, find_go
+
+TOOLS: Final = Path(__file__).parents[1] / "tools"
+ASSETS_VARIABLE: Final = "KUBEBUILDER_ASSETS"
+REPORT_SECONDS: Final = 20  # between two lines of progress where the output is not a terminal
+OUTPUT_LINES: Final = 40  # of a failed build, shown to the user
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program to build: `package` of the Go module in hack/tools/`module`, versioned with `release` of its go.mod."""
+
+    name: str
+    module: str
+    package: str
+    release: str
+    version_variables: tuple[str, ...]
+    seconds: int  # to build on two cores after those before it in PROGRAMS, from nothing
+
+    @property
+    def version(self) -> str:
+        """The version that go.mod pins, such as `v1.37.1`."""
+        go_mod = (TOOLS / self.module / "go.mod").read_text()
+        match = re.search(rf"^\t?(?:require )?{re.escape(self.release)} (v\S+)", go_mod, re.MULTILINE)
+        if match is None:
+            raise BuildError(f"{TOOLS / self.module / 'go.mod'} does not require {self.release}")
+        return match[1]
+
+    @property
+    def linker_flags(self) -> str:
+        """Strips the program, and sets what it answers when asked for its version."""
+        major, minor, _ = self.version.removeprefix("v").split(".", 2)
+        values = {"version": self.version, "major": major, "minor": minor}
+        return " ".join(["-s", "-w", *(f"-X={variable.format(**values)}" for variable in self.version_variables)])
+
+
+_KUBERNETES_VERSION = tuple(
+    f"k8s.io/component-base/version.{assignment}"
+    for assignment in (
+        "gitVersion={version}",
+        "gitMajor={major}",
+        "gitMinor={minor}",
+        "gitCommit=",
+        "gitTreeState=archive",
+    )
+)
+
+
+def _kubernetes(name: str, seconds: int) -> Program:
+    package = f"k8s.io/kubernetes/cmd/{name}"
+    return Program(name, "kubernetes", package, "k8s.io/kubernetes", _KUBERNETES_VERSION, seconds)
+
+
+def _helm(name: str, module: str, release: str, seconds: int) -> Program:
+    version = f"{release}/internal/version.version={{version}}"
+    return Program(name, module, f"{release}/cmd/helm", release, (version,), seconds)
+
+
+PROGRAMS: Final = (
+    _kubernetes("kube-apiserver", 270),
+    Program("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", (), 10),
+    _kubernetes("kube-controller-manager", 90),
+    _kubernetes("kubectl", 20),
+    _helm("helm", "kubernetes", "helm.sh/helm/v4", 40),
+    _helm("helm3", "helm3", "helm.sh/helm/v3", 60),
+)
+ASSETS: Final = ("etcd", "kube-apiserver", "kubectl")  # what envtest keeps in KUBEBUILDER_ASSETS
+
+
+def ensure_binaries() -> Path:
+    """Gives a directory with every program of `PROGRAMS`, and builds what is not in the cache yet.
+
+    Programs in the directory that KUBEBUILDER_ASSETS names are taken instead of being built. Progress goes to stderr.
+
+    Raises:
+        BuildError: a program does not build, or KUBEBUILDER_ASSETS names no directory.
+        GoError: there is no Go to build with.
+    """
+    assets = _assets()
+    cache = cache_directory()
+    directory = cache / "bin" / _key(assets)
+    if not _missing(directory):
+        return directory
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / "build.lock"):
+        for leftover in directory.glob(".new-*"):  # of a build that was killed
+            leftover.unlink()
+        for name, asset in assets.items():
+            _link(directory / name, asset)
+        if missing := _missing(directory):  # else another process has built them meanwhile
+            _build_all(missing, find_go(cache), directory)
+    return directory
+
+
+def cache_directory() -> Path:
+    """`$XDG_CACHE_HOME/licet`, by default `~/.cache/licet` (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "licet"
+
+
+def _assets() -> dict[str, Path]:
+    configured = os.environ.get(ASSETS_VARIABLE)
+    if not configured:
+        return {}
+    directory = Path(configured).resolve()
+    if not directory.is_dir():
+        raise BuildError(f"{ASSETS_VARIABLE} names {configured}, which is not a directory")
+    return {name: directory / name for name in ASSETS if os.access(directory / name, os.X_OK)}
+
+
+def _key(assets: dict[str, Path]) -> str:
+    """Changes with all that the programs depend on, save the Go toolchain: a newer one is no reason to build again."""
+    recipes = [(program.name, program.package, program.linker_flags) for program in PROGRAMS]
+    digest = hashlib.sha256(repr((recipes, assets, platform.system(), platform.machine())).encode())
+    for module in sorted({program.module for program in PROGRAMS}):
+        for name in ("go.mod", "go.sum"):
+            digest.update((TOOLS / module / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _missing(directory: Path) -> list[Program]:
+    return [program for program in PROGRAMS if not (directory / program.name).exists()]
+
+
+def _link(path: Path, target: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("controlplane: another process is building the control plane, waiting for it", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build_all(programs: list[Program], go: Go, directory: Path) -> None:
+    estimate = sum(program.seconds for program in programs)
+    print(
+        f"controlplane: building {', '.join(program.name for program in programs)}"
+        f" once for all clones, about {max(1, round(estimate / 60))} min on 2 cores",
+        file=sys.stderr,
+    )
+    for number, program in enumerate(programs, start=1):
+        _build(program, go, directory, f"[{number}/{len(programs)}] {program.name} {program.version}")
+
+
+def _build(program: Program, go: Go, directory: Path, title: str) -> None:
+    temporary = directory / f".new-{program.name}-{os.getpid()}"
+    command = [str(go.program), "build", "-trimpath", "-buildvcs=false", "-mod=readonly"]
+    command += ["-ldflags", program.linker_flags, "-o", str(temporary), program.package]
+    # Nothing that the user has set for other projects may change what is built here.
+    fixed = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOOS": "", "GOARCH": "", "GOWORK": "off", "GOTOOLCHAIN": "local"}
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=TOOLS / program.module,
+            env=os.environ | fixed | go.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            code = _wait_with_progress(process, title, program.seconds)
+            if code != 0:
+                output.seek(0)
+                said = "".join(output.readlines()[-OUTPUT_LINES:])
+                raise BuildError(f"go build of {program.package} failed (exit code {code}):\n{said}")
+            temporary.replace(directory / program.name)
+        finally:
+            process.kill()  # nothing, unless the user has interrupted
+            process.wait()
+            temporary.unlink(missing_ok=True)
+
+
+def _wait_with_progress(process: subprocess.Popen[bytes], title: str, estimate: int) -> int:
+    start = time.monotonic()
+    terminal = sys.stderr.isatty()
+    begin, end = ("\r", "\x1b[K") if terminal else ("", "\n")
+    interval = 1 if terminal else REPORT_SECONDS
+    while True:
+        try:
+            code = process.wait(timeout=interval)
+        except subprocess.TimeoutExpired:
+            elapsed = round(time.monotonic() - start)
+            print(
+                f"{begin}controlplane: {title}: {elapsed} s of about {estimate} s", end=end, file=sys.stderr, flush=True
+            )
+            continue
+        word = "done" if code == 0 else "failed"
+        print(
+            f"{begin}controlplane: {title}: {word} after {time.monotonic() - start:.0f} s{end.strip()}", file=sys.stderr
+        )
+        return code

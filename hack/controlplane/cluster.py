@@ -1,0 +1,142 @@
+"""A running cluster as its users see it: where it is, requests to it, and credentials for it."""
+
+import base64
+import http.client
+import json
+import ssl
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from controlplane.certs import KeyPair
+from controlplane.errors import ApiError
+from controlplane.files import write_private
+from controlplane.layout import Layout
+
+REQUEST_TIMEOUT = 30.0  # seconds
+
+
+class Cluster:
+    """The control plane in `directory`, which may have been started by another process."""
+
+    def __init__(self, directory: Path) -> None:
+        self._layout = Layout(directory.resolve())
+
+    @property
+    def directory(self) -> Path:
+        """The directory that everything lies in."""
+        return self._layout.directory
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig file of the cluster's administrator (group system:masters)."""
+        return self._layout.kubeconfig
+
+    @property
+    def bin(self) -> Path:
+        """A directory with kubectl, helm (Helm 4) and helm3."""
+        return self._layout.bin
+
+    @property
+    def ca_file(self) -> Path:
+        """The PEM certificate of the CA that the API server's own is signed by."""
+        return self._layout.certificates / "ca.crt"
+
+    @cached_property
+    def server(self) -> str:
+        """The URL of the API server, such as `https://127.0.0.1:41234`."""
+        url: str = json.loads(self.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+        return url
+
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Sends one request as the administrator, and gives the JSON object that comes back.
+
+        A PATCH is a JSON merge patch. An answer that is not JSON, such as that of /readyz, comes back under `text`.
+
+        Raises:
+            ApiError: the API server answered with an error status.
+            OSError: it could not be reached.
+        """
+        connection = http.client.HTTPSConnection(
+            urlsplit(self.server).netloc, context=self._administrator, timeout=REQUEST_TIMEOUT
+        )
+        try:
+            media_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+            headers = {"Accept": "application/json", "Content-Type": media_type}
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            content = _decode(response)
+        finally:
+            connection.close()
+        if response.status >= http.HTTPStatus.BAD_REQUEST:
+            message = str(content.get("message", content.get("text", "")))
+            raise ApiError(response.status, str(content.get("reason", response.reason)), message)
+        return content
+
+    def service_account_kubeconfig(
+        self, namespace: str, name: str, path: Path, *, expiration_seconds: int = 3600
+    ) -> Path:
+        """Writes a kubeconfig (mode 0600) with a token of a ServiceAccount, so that its holder is under its RBAC.
+
+        The token comes from the TokenRequest API, which issues none for less than 600 seconds. A file that exists is
+        replaced in one step, so calling this again renews the token of a running program.
+
+        Raises:
+            ApiError: there is no such ServiceAccount.
+        """
+        answer = self.request(
+            "POST",
+            f"/api/v1/namespaces/{quote(namespace)}/serviceaccounts/{quote(name)}/token",
+            {
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"expirationSeconds": expiration_seconds},
+            },
+        )
+        user = {"token": answer["status"]["token"]}
+        write_private(path, kubeconfig(self.server, self.ca_file.read_bytes(), name, user, namespace=namespace))
+        return path
+
+    @cached_property
+    def _administrator(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca_file)
+        certificates = self._layout.certificates
+        context.load_cert_chain(certificates / "admin.crt", certificates / "admin.key")
+        return context
+
+
+def kubeconfig(server: str, ca: bytes, user_name: str, user: Mapping[str, str], *, namespace: str = "default") -> bytes:
+    """Gives a kubeconfig file with one context, written as JSON, which is YAML."""
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "licet", "cluster": {"server": server, "certificate-authority-data": _base64(ca)}}],
+        "users": [{"name": user_name, "user": user}],
+        "contexts": [
+            {"name": "licet", "context": {"cluster": "licet", "user": user_name, "namespace": namespace}},
+        ],
+        "current-context": "licet",
+    }
+    return json.dumps(content, indent=2).encode() + b"\n"
+
+
+def certificate_user(pair: KeyPair) -> dict[str, str]:
+    """Gives the `user` of a kubeconfig that authenticates with a client certificate."""
+    return {
+        "client-certificate-data": _base64(pair.certificate),
+        "client-key-data": _base64(pair.private_key),
+    }
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _decode(response: http.client.HTTPResponse) -> dict[str, Any]:
+    text = response.read().decode()
+    if response.headers.get_content_type() != "application/json":
+        return {"text": text}
+    content: dict[str, Any] = json.loads(text)
+    return content

@@ -1,0 +1,26 @@
+"""Fixtures that tests of every kind share."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from controlplane import ApiError, Cluster, ControlPlane
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """One real control plane for all tests of the session that ask for it."""
+    with ControlPlane() as plane:
+        yield plane
+
+
+@pytest.fixture
+def namespace(control_plane: Cluster) -> Iterator[str]:
+    """The name of a namespace of the test's own; it is deleted afterwards, which nobody waits for."""
+    name = f"test-{secrets.token_hex(4)}"
+    control_plane.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    with contextlib.suppress(ApiError):  # the test has deleted it, or is still deleting it
+        control_plane.request("DELETE", f"/api/v1/namespaces/{name}")
