@@ -1,5 +1,6 @@
 """The CustomResourceDefinitions, assembled from the models, and the files that they are kept in."""
 
+import re
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -92,6 +93,10 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, _data: object) -> bool:
         return True
+
+
+# kubectl takes a bare y for a boolean, as YAML 1.1 does and PyYAML does not: what looks like one is quoted.
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
 
 
 def _to_yaml(document: dict[str, JsonValue]) -> str:

@@ -79,7 +79,11 @@ class JSONWebKey(Model):
         ),
         Rule("self.kty == 'EC' ? has(self.crv) && self.crv == 'P-256' : true", "kty EC needs crv P-256", path=".crv"),
         Rule("self.kty in ['OKP', 'EC'] ? has(self.x) : true", "the public key's x is missing", path=".x"),
-        Rule("self.kty == 'EC' ? has(self.y) : true", "kty EC needs y beside x", path=".y"),
+        Rule(
+            "self.kty == 'EC' ? has(self.y) : true",
+            'kty EC needs y beside x; in YAML its name has to be quoted, "y": …, since a bare y reads as true',
+            path=".y",
+        ),
         Rule("!has(self.use) || self.use == 'sig'", "expected sig: this key has to verify signatures", path=".use"),
         Rule(
             "!has(self.alg) || (self.kty == 'OKP' && self.alg in ['EdDSA', 'Ed25519']) "
