@@ -83,7 +83,7 @@ PROGRAMS: Final = (
     Program("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", (), 10),
     _kubernetes("kube-controller-manager", 90),
     _kubernetes("kubectl", 20),
-    _helm("helm", "kubernetes", "helm.sh/helm/v4", 40),
+    _helm("helm", "kubernetes", "helm.sh/helm/v4", 20),
     _helm("helm3", "helm3", "helm.sh/helm/v3", 60),
 )
 ASSETS: Final = ("etcd", "kube-apiserver", "kubectl")  # what envtest keeps in KUBEBUILDER_ASSETS

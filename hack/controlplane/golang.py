@@ -39,10 +39,10 @@ def find_go(cache: Path) -> Go:
     program = directory / "go" / "bin" / "go"
     if not program.exists():
         _install(directory)
-    # A machine without Go has no Go directories in the home of its user either: they stay in the cache.
-    return Go(
-        program, {"GOROOT": str(directory / "go"), "GOPATH": str(cache / "gopath"), "GOCACHE": str(cache / "gocache")}
-    )
+    # A machine without Go has no Go directories in the home of its user either: they stay in the cache, and writable,
+    # so that deleting the cache needs no tricks.
+    private = {"GOROOT": directory / "go", "GOPATH": cache / "gopath", "GOCACHE": cache / "gocache"}
+    return Go(program, {name: str(path) for name, path in private.items()} | {"GOFLAGS": "-modcacherw"})
 
 
 def _version(program: str) -> tuple[int, ...]:
