@@ -1,7 +1,9 @@
 """Instants, durations and dates as license tokens write them; an instant is an `int`, seconds since 1970 in UTC."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from math import floor
 from typing import Final
 
 from licet.core import bounds
@@ -32,9 +34,10 @@ def parse_duration(text: str) -> int:
 
 def parse_date(text: str) -> date:
     """Read a calendar day such as `2026-10-01` (RFC 3339 full-date); raises `ValueError` for anything else."""
-    if _DATE.fullmatch(text) is None:
-        raise ValueError(f"{text[:40]!r} is not a date such as 2026-10-01")
-    return date.fromisoformat(text)
+    with suppress(ValueError):  # the syntax may be right, and the calendar not have such a day
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    raise ValueError(f"{text[:40]!r} is not a date such as 2026-10-01")
 
 
 def parse_instant(text: str) -> int:
@@ -43,11 +46,12 @@ def parse_instant(text: str) -> int:
     Raises:
         ValueError: neither of the two.
     """
-    if _DATE.fullmatch(text):
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
-    if _RFC3339.fullmatch(text) is None:
-        raise ValueError(f"{text[:40]!r} is not a time such as 2026-10-01T12:00:00Z")
-    return int(datetime.fromisoformat(text.upper()).timestamp())
+    with suppress(ValueError):  # the syntax may be right, and no clock ever show this
+        if _DATE.fullmatch(text):
+            return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+        if _RFC3339.fullmatch(text):
+            return floor(datetime.fromisoformat(text.upper()).timestamp())
+    raise ValueError(f"{text[:40]!r} is not a time such as 2026-10-01T12:00:00Z")
 
 
 def format_instant(instant: int) -> str:
