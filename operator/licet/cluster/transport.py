@@ -2,7 +2,8 @@
 
 - Reads whose connection fails are tried again, and so is whatever the API server puts off with 429 and a Retry-After,
   since it has then done nothing. Every other failure is the caller's to handle: a write that got no answer may have
-  been carried out, and only a reconcile that looks again knows what to do.
+  been carried out, and only a reconcile that looks again knows what to do. (aiohttp itself repeats an idempotent
+  request, RFC 9110 section 9.2.2, whose connection closes before an answer begins: a PUT may meet its own conflict.)
 - A 401, or a certificate that no longer matches, makes the client read its credentials again once, then try again.
 """
 
@@ -79,7 +80,10 @@ class Transport:
         if self._last_date is None:
             return None
         date, received_at = self._last_date
-        return parsedate_to_datetime(date).timestamp() - received_at
+        try:
+            return parsedate_to_datetime(date).timestamp() - received_at
+        except ValueError:
+            return None
 
     async def request(
         self,
