@@ -27,13 +27,14 @@ SPACE: Final = "\t\n\f\r "
 _UINT64_MAX: Final = 2**64 - 1  # the library counts in uint64
 
 _LABELS: Final = r"[0-9A-Za-z-]++(?:\.[0-9A-Za-z-]++)*"
-_VERSION: Final = re.compile(rf"v?([0-9]++)(?:\.([0-9]++))?(?:\.([0-9]++))?(?:-({_LABELS}))?(?:\+({_LABELS}))?")
+_VERSION: Final = re.compile(rf"v?([0-9]++)(?:\.([0-9]++)(?:\.([0-9]++))?)?(?:-({_LABELS}))?(?:\+({_LABELS}))?")
 _PADDED: Final = re.compile(r"(?:^|\.)0[0-9]+(?:\.|$)")
 
 # The library lets a `|` pass for a digit: behind a wildcard, where digits are not read, it goes unnoticed (`*.|`), and
-# `3||1 - 2` means `>=3 || 1 <=2`. Runs of characters are possessive, so that no text makes these patterns backtrack.
+# `3||1 - 2` means `>=3 || 1 <=2`. Runs of characters are possessive, and no text can be matched in two ways (the patch
+# stands inside of the minor number's group), so there is nothing to backtrack into.
 _NUMBER: Final = r"[0-9xX*|]++"
-_BOUND: Final = rf"(v?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?(-{_LABELS})?(?:\+{_LABELS})?)"
+_BOUND: Final = rf"(v?({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER}))?)?(-{_LABELS})?(?:\+{_LABELS})?)"
 _COMPARATOR: Final = re.compile(rf"(!=|=[<>]?|[<>]=?|~>?|\^|)[{SPACE}]*+{_BOUND}")
 _SEPARATOR: Final = rf"(?:[{SPACE}]*+,[{SPACE}]*+|[{SPACE}]++)"
 _ALTERNATIVE: Final = re.compile(rf"{_COMPARATOR.pattern}(?:{_SEPARATOR}{_COMPARATOR.pattern})*")
