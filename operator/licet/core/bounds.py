@@ -43,6 +43,13 @@ VERSION_LENGTH: Final = 256
 REVIEW_BYTES: Final = 7 * 1024 * 1024  # contract; body of an AdmissionReview
 RELEASE_BYTES: Final = 64 * 1024 * 1024  # contract; decompressed
 RELEASE_JSON_DEPTH: Final = 200  # contract
+RELEASE_JSON_TOKENS: Final = 1_000_000  # punctuation marks outside of strings, which bounds the objects made of a release
+RELEASE_CHART_NAMES: Final = 4096  # different charts that paths or labels tell of
+CHART_DEPENDENCIES: Final = 1024
+LABEL_LENGTH: Final = 63  # of a label's value in Kubernetes
+YAML_DEPTH: Final = 100
+LABELS_YAML_CHARACTERS: Final = 512 * 1024  # of documents in a release that are parsed for their labels
+CHART_NAME_LENGTH: Final = 250  # `helm package` makes a file NAME-VERSION.tgz, and file names end at 255
 
 # -- installations -----------------------------------------------------------------------------------------------------
 INSTALLATION_CHARTS: Final = 64

@@ -1,0 +1,291 @@
+"""Finding the protected charts inside a release: the subjects of a decision.
+
+A subject is a chart that a Vendor claims. What tells of one:
+
+- The chart of the release itself, by its name and version.
+- Its dependencies that are switched on. A version that is a range is taken from `chart.lock`, and so is the real name
+  of a dependency that Helm stored under its alias.
+- The paths of the templates that Helm rendered: `# Source: web/charts/NAME/templates/…` in the manifest, and the paths
+  of hooks. They tell of subcharts at any depth, but not of versions.
+- The labels `helm.sh/chart: NAME-VERSION`, and `licet.dev/product` with `licet.dev/version`, in manifest and hooks.
+  Where a product's label stands without a chart's, the product's name stands for that of the chart.
+
+A chart inside of a protected one of the same product is covered by that. A protected chart whose version nothing tells
+is a subject without one; one that is there in several versions is as many subjects.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+from typing import Final, Protocol
+
+from licet.core import bounds
+from licet.core.charts import Chart, read_version
+from licet.core.dependencies import Identity, ResolvedDependency, resolve_dependencies
+from licet.core.errors import ReleaseError
+from licet.core.labels import Label, find_labels, read_chart_label
+from licet.core.release import Release
+from licet.core.semver import Version
+
+RELEASED_ANNOTATION: Final = "licet.dev/released"
+
+
+class Claim(Protocol):
+    """Whose product a chart is."""
+
+    @property
+    def vendor(self) -> str:
+        """Name of the Vendor."""
+
+    @property
+    def product(self) -> str:
+        """Name of the product."""
+
+
+class Claims(Protocol):
+    """Where it is looked up which charts need a license."""
+
+    def claim_for_chart(self, chart: str, /) -> Claim | None:
+        """Give the claim on charts of this name; None needs no license."""
+
+    def claim_for_product(self, product: str, /) -> Claim | None:
+        """Give the claim of the Vendor that lists this product."""
+
+
+class Origin(StrEnum):
+    """What tells of a subject, and of its version if anything does."""
+
+    ROOT = "root"
+    DEPENDENCY = "dependency"
+    LOCK = "lock"
+    PACKAGE = "package"
+    PATH = "source path"
+    LABEL = "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A protected chart that a decision is about."""
+
+    name: str
+    version: str | None
+    """As it is written where it was found; None when nothing tells it."""
+    claim: Claim
+    released: str | None
+    """The annotation `licet.dev/released` of the release's own chart; Helm does not store that of charts inside."""
+    origin: Origin
+
+
+def find_subjects(release: Release, claims: Claims) -> tuple[Subject, ...]:
+    """Find the protected charts of a release: its own chart first, then those inside by name and version.
+
+    Raises:
+        ReleaseError: the release tells of too many charts to look into.
+    """
+    return _Search(release, claims).run()
+
+
+class Collection:
+    """Subjects as they are found: the chart at the root, and those inside, less what is covered and what repeats."""
+
+    def __init__(self, root: Chart, claims: Claims) -> None:
+        self._claims = claims
+        self._root: Subject | None = None
+        claim = claims.claim_for_chart(root.name)
+        if claim is not None:
+            self._root = Subject(root.name, root.version, claim, root.annotations.get(RELEASED_ANNOTATION), Origin.ROOT)
+        self._inside: dict[str, dict[Version | str | None, Subject]] = {}
+
+    def claim_for(self, name: str) -> Claim | None:
+        """Give the claim on a chart inside; None for one that the chart at the root covers."""
+        return self._unless_covered(self._claims.claim_for_chart(name))
+
+    def claim_for_product(self, product: str) -> Claim | None:
+        """Give the claim on a product inside; None for that of the chart at the root."""
+        return self._unless_covered(self._claims.claim_for_product(product))
+
+    def add(self, name: str, version: str | None, claim: Claim, origin: Origin) -> None:
+        """Add what tells of a chart inside. Versions that are equal but written differently are the same."""
+        key = version and (read_version(version) or version)
+        self._inside.setdefault(name, {}).setdefault(key or None, Subject(name, version or None, claim, None, origin))
+
+    def of_product(self, claim: Claim) -> list[Subject]:
+        """Give what was found inside of a product."""
+        return [
+            subject
+            for subjects in self._inside.values()
+            for subject in subjects.values()
+            if same_product(subject.claim, claim)
+        ]
+
+    def subjects(self) -> tuple[Subject, ...]:
+        """Give the subjects; a chart whose version something tells is none without a version besides."""
+        inside = (
+            subject
+            for name, subjects in sorted(self._inside.items())
+            for subject in sorted(subjects.values(), key=lambda subject: subject.version or "")
+            if subject.version is not None or len(subjects) == 1
+        )
+        return (*filter(None, (self._root,)), *inside)
+
+    def _unless_covered(self, claim: Claim | None) -> Claim | None:
+        covered = claim is not None and self._root is not None and same_product(claim, self._root.claim)
+        return None if covered else claim
+
+
+def same_product(one: Claim, other: Claim) -> bool:
+    """Tell whether two claims are of the same product of the same Vendor."""
+    return (one.vendor, one.product) == (other.vendor, other.product)
+
+
+class _Search:
+    """The search through one release."""
+
+    def __init__(self, release: Release, claims: Claims) -> None:
+        self._release = release
+        self._found = Collection(release.chart, claims)
+        self._dependencies: dict[str, ResolvedDependency] = {}
+        self._covered: set[str] = set()  # charts that are only inside of protected ones of the same product
+        self._known_names = {release.chart.name}
+        self._charts_by_label: dict[str, _Claimed] = {}
+
+    def run(self) -> tuple[Subject, ...]:
+        self._search_dependencies()
+        self._search_paths()
+        self._search_labels()
+        return self._found.subjects()
+
+    def _search_dependencies(self) -> None:
+        chart = self._release.chart
+        listed = {dependency.name for dependency in (*chart.dependencies, *chart.locked)}
+        self._known_names |= listed
+        if not any(map(self._found.claim_for, listed)):
+            return
+        for dependency in resolve_dependencies(chart):
+            self._dependencies[dependency.directory] = dependency
+            if dependency.enabled:
+                self._add_dependency(dependency)
+
+    def _add_dependency(self, dependency: ResolvedDependency) -> None:
+        for identity in dependency.identities:
+            if claim := self._found.claim_for(identity.name):
+                origin = Origin.LOCK if identity.locked else Origin.DEPENDENCY
+                self._found.add(identity.name, identity.version, claim, origin)
+
+    def _search_paths(self) -> None:
+        covered: set[str] = set()
+        uncovered: set[str] = set()
+        for path in sorted(_subchart_paths(self._release)):
+            self._known_names.update(path)
+            around: list[Claim] = []
+            for depth, directory in enumerate(path):
+                claimed = self._claimed(self._identities(directory) if depth == 0 else (_unversioned(directory),))
+                for identity, claim in claimed:
+                    if any(same_product(claim, outer) for outer in around):
+                        covered.add(identity.name)
+                    else:
+                        uncovered.add(identity.name)
+                        self._add(identity, claim, Origin.PATH)
+                around += [claim for _, claim in claimed]
+        self._covered = covered - uncovered
+
+    def _search_labels(self) -> None:
+        products: dict[tuple[str, str], Claim] = {}
+        manifests = (self._release.manifest, *(hook.manifest for hook in self._release.hooks))
+        for labels in find_labels(manifests, self._is_of_interest):
+            labelled = self._charts_labelled(labels.get(Label.CHART, ""))
+            for identity, claim in labelled:
+                self._add(identity, claim, Origin.LABEL)
+            product = self._found.claim_for_product(labels.get(Label.PRODUCT, ""))
+            if product is not None and not any(same_product(product, claim) for _, claim in labelled):
+                products[product.product, labels.get(Label.VERSION, "").replace("_", "+")] = product
+        for (_, version), claim in products.items():
+            self._add_product(claim, version or None)
+
+    def _is_of_interest(self, label: Label, value: str) -> bool:
+        match label:
+            case Label.CHART:
+                return not value or bool(self._charts_labelled(value))
+            case Label.PRODUCT:
+                return not value or self._found.claim_for_product(value) is not None
+            case Label.VERSION:
+                return False
+
+    def _charts_labelled(self, value: str) -> "_Claimed":
+        """Give the charts that a label `helm.sh/chart` tells of."""
+        claimed = self._charts_by_label.get(value)
+        if claimed is None:
+            name, version = read_chart_label(value, self._known_names)
+            claimed = [
+                (identity if version is None else Identity(identity.name, version, locked=False), claim)
+                for identity, claim in self._claimed(self._identities(name))
+                if identity.name not in self._covered
+            ]
+            self._charts_by_label[value] = claimed
+        return claimed
+
+    def _add_product(self, claim: Claim, version: str | None) -> None:
+        """Add what the labels of a product tell, which is the version of its charts where they have none themselves."""
+        inside = self._found.of_product(claim)
+        unversioned = [subject.name for subject in inside if subject.version is None]
+        if version is None:
+            names = [] if inside else [claim.product]
+        elif any(read_version(subject.version or "") == read_version(version) for subject in inside):
+            names = []
+        else:
+            names = unversioned or [claim.product]
+        for name in names:
+            self._found.add(name, version, claim, Origin.LABEL)
+
+    def _identities(self, directory: str) -> Iterable[Identity]:
+        """Give the charts that something goes by this name for, among the dependencies of the release's own chart."""
+        dependency = self._dependencies.get(directory)
+        return dependency.identities if dependency else (_unversioned(directory),)
+
+    def _claimed(self, identities: Iterable[Identity]) -> "_Claimed":
+        return [(identity, claim) for identity in identities if (claim := self._found.claim_for(identity.name))]
+
+    def _add(self, identity: Identity, claim: Claim, origin: Origin) -> None:
+        self._found.add(identity.name, identity.version, claim, Origin.LOCK if identity.locked else origin)
+
+
+_Claimed = list[tuple[Identity, Claim]]
+
+
+def _unversioned(name: str) -> Identity:
+    return Identity(name, None, locked=False)
+
+
+def _subchart_paths(release: Release) -> set[tuple[str, ...]]:
+    """Give the names on the way to each subchart that a template was rendered of, from the outermost on."""
+    root = f"{release.chart.name}/charts/"
+    found: set[tuple[str, ...]] = set()
+    for template in chain(_sources(release.manifest, root), (hook.path for hook in release.hooks)):
+        if template.startswith(root):
+            found.add(_subchart_path(template.removeprefix(root)))
+            if len(found) > bounds.RELEASE_CHART_NAMES:
+                raise ReleaseError(f"the release has templates of more than {bounds.RELEASE_CHART_NAMES} charts")
+    return found
+
+
+def _sources(manifest: str, root: str) -> Iterator[str]:
+    """Give the paths in the comments that Helm writes above each template that is below the root."""
+    comment = f"# Source: {root}"
+    at = manifest.find(comment)
+    while at >= 0:
+        end = manifest.find("\n", at)
+        end = end if end >= 0 else len(manifest)
+        if at == 0 or manifest[at - 1] == "\n":
+            yield manifest[at + len("# Source: ") : end]
+        at = manifest.find(comment, end)
+
+
+def _subchart_path(below: str) -> tuple[str, ...]:
+    """Take `a/charts/b/templates/x.yaml` apart into `a` and `b`."""
+    name, *rest = below.split("/")
+    names = [name]
+    while len(rest) > 1 and rest[0] == "charts":
+        names.append(rest[1])
+        rest = rest[2:]
+    return tuple(names)
