@@ -1,4 +1,4 @@
-"""Settings of property tests: few examples, since the unit suite is run all the time, and no deadline on a busy machine."""
+"""Settings of property tests: few examples, as the unit suite is run all the time; no deadline on a busy machine."""
 
 from hypothesis import settings
 

@@ -2,9 +2,9 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.properties import quick
 
 from licet.core.ulid import RANDOM_BYTES, format_ulid
+from support.properties import quick
 
 milliseconds = st.integers(0, 2**48 - 1)
 randomness = st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES)
