@@ -53,14 +53,22 @@ class Ledger:
         else:
             self.licenses[name] = record
 
-    def set_secret(self, name: str, data: Mapping[str, bytes] | None) -> None:
-        """Take in a Secret of the operator's namespace that Licenses refer to, as far as they do, or its deletion."""
-        for reference in [known for known in self._secrets if known.name == name]:
+    def set_secret(self, name: str, data: Mapping[str, bytes] | None) -> bool:
+        """Take in a Secret of the operator's namespace, as far as Licenses refer to it, or its deletion.
+
+        Tells whether that changes a token.
+        """
+        before = {reference: text for reference, text in self._secrets.items() if reference.name == name}
+        after = {
+            # What is not UTF-8 is no token either way; replacing keeps the fault within this License.
+            reference: data[reference.key].decode("utf-8", errors="replace")
+            for reference in self.references()
+            if reference.name == name and data is not None and reference.key in data
+        }
+        for reference in before:
             del self._secrets[reference]
-        for reference in self.references():
-            if reference.name == name and data is not None and reference.key in data:
-                # What is not UTF-8 is no token either way; replacing keeps the fault within this License.
-                self._secrets[reference] = data[reference.key].decode("utf-8", errors="replace")
+        self._secrets |= after
+        return before != after
 
     def references(self) -> frozenset[SecretRef]:
         """Give the places in Secrets that Licenses refer to: what the owner of this ledger is to feed."""
@@ -72,12 +80,25 @@ class Ledger:
         candidates = [self._candidate(record, known) for record in self.licenses.values()]
         return assess(candidates, self.registry, memory, clock)
 
-    def verified(self, license_name: str) -> VerifiedToken | None:
-        """Give the verified token of a License, read from where it points to now and not from what was kept."""
-        record = self.licenses.get(license_name)
-        text = self._current_text(record) if record else None
-        result = self._verify(text, self._verified) if text is not None else None
-        return result if isinstance(result, VerifiedToken) else None
+    def tokens_to_keep(self) -> dict[str, KeptToken]:
+        """Give, by License, the verified tokens that lie in Secrets, and those that were kept of Secrets out of reach.
+
+        A token that is there but can't be verified is not kept: it was put there in place of the one before.
+        """
+        tokens: dict[str, KeptToken] = {}
+        for name, record in self.licenses.items():
+            if record.token_from is None:
+                continue
+            text = self._current_text(record)
+            if text is None:
+                kept = self._kept(record)
+            elif isinstance(self._verify(text, self._verified), VerifiedToken):
+                kept = KeptToken(record.uid, record.token_from, text)
+            else:
+                kept = None
+            if kept is not None:
+                tokens[name] = kept
+        return tokens
 
     def _candidate(self, record: LicenseRecord, known: _Verifications) -> Candidate:
         text = self._current_text(record)

@@ -1,0 +1,169 @@
+"""Writing what applications read: the ConfigMap and the Secret of each Entitlement, and its status.
+
+- An object is licet's when it is controlled by this very Entitlement, known by its UID. Any other of that name is never
+  touched; one that still belongs to an Entitlement that is gone is waited for, since the garbage collector is at it.
+- Objects are created and replaced, not applied: a replacement takes keys away that others added, costs a fourth less
+  than server-side apply, and is bound to the UID, so that it can't hit an object that was put in its place.
+- What holds already is not written: the content last seen is compared by digest.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from licet.cluster.api import JsonObject, KubeApi
+from licet.cluster.errors import ApiError
+from licet.cluster.resource import ENTITLEMENTS
+from licet.controller.children import RESOURCES, Child, ChildKey, content_digest, manifest
+from licet.controller.statuses import entitlement_status
+from licet.controller.world import EntitlementRecord, World
+from licet.controller.writer import StatusWriter
+from licet.core.allocation import Key
+from licet.core.projection import project
+from licet.resources.entitlement import TargetKind
+
+_DATA_BYTES: Final = 1024 * 1024  # what the API server takes as data of a ConfigMap or a Secret
+_WAIT_FOR_GARBAGE_COLLECTOR_SECONDS: Final = 1.0
+_LOOK_AGAIN_SECONDS: Final = 15.0  # objects of others are not watched, so their removal has to be looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a target from being written: reason and message of `Ready`, and when to look again, in seconds."""
+
+    reason: str
+    message: str
+    look_again: float | None = _LOOK_AGAIN_SECONDS
+
+
+class Projector:
+    """Reconciles Entitlements."""
+
+    def __init__(self, api: KubeApi, world: World, writer: StatusWriter) -> None:
+        self._api = api
+        self._world = world
+        self._writer = writer
+
+    async def reconcile(self, key: Key, *, now: int) -> float | None:
+        """Bring the objects and the status of one Entitlement to what its licenses grant.
+
+        Gives the seconds after which to look again, where something stands in the way that no event will announce.
+
+        Raises:
+            ApiError: a write failed for a reason that may pass.
+        """
+        world = self._world
+        record = world.entitlements.records.get(key)
+        if record is None:
+            return None  # what it owned is the garbage collector's
+        vendor = world.registry.get(record.request.vendor)
+        projection = project(
+            record.request,
+            world.rights(key[0], record.product),
+            world.allocation(record.product),
+            issuer=vendor.issuer if vendor else "",
+            cluster=world.cluster,
+        )
+        data = {TargetKind.CONFIG_MAP: projection.config_map_data, TargetKind.SECRET: projection.secret_data}
+        obstacles = dict(
+            zip(
+                record.targets,
+                await asyncio.gather(*(self._write_target(record, kind, data[kind]) for kind in record.targets)),
+                strict=True,
+            )
+        )
+        await self._remove_former_targets(record)
+        met = [obstacle for obstacle in obstacles.values() if obstacle is not None]
+        status = entitlement_status(
+            record.request,
+            projection,
+            record.observed,
+            written={kind: name for kind, name in record.targets.items() if obstacles[kind] is None},
+            problem=(met[0].reason, "; ".join(obstacle.message for obstacle in met)) if met else None,
+            now=now,
+        )
+        await self._writer.write(
+            ENTITLEMENTS,
+            "Entitlement",
+            key,
+            record.observed,
+            status,
+            lambda observed: world.entitlements.remember(key, record, observed),
+        )
+        return min((each.look_again for each in met if each.look_again is not None), default=None)
+
+    async def _write_target(
+        self, record: EntitlementRecord, kind: TargetKind, data: Mapping[str, str]
+    ) -> Obstacle | None:
+        namespace, name = record.request.key[0], record.targets[kind]
+        key: ChildKey = kind, namespace, name
+        owner = self._world.entitlements.owner_of(key)
+        if owner is not None and owner != record.request.key:
+            message = f"{kind} {name} is the target of the older Entitlement {owner[1]}; choose another in spec.target"
+            return Obstacle("TargetConflict", message, look_again=None)
+        if sum(len(entry) + len(text.encode()) for entry, text in data.items()) > _DATA_BYTES:
+            message = f"{kind} {name} would be over {_DATA_BYTES} bytes; what it held before stays. Use fewer licenses"
+            return Obstacle("ProjectionTooLarge", message, look_again=None)
+        body = manifest(kind, name, data, owner_name=record.request.key[1], owner_uid=record.observed.uid)
+        try:
+            return await self._write_object(key, body, record)
+        except ApiError as error:
+            if error.is_namespace_terminating:
+                return Obstacle("NamespaceTerminating", f"namespace {namespace} is being deleted", look_again=None)
+            if error.is_forbidden or error.is_invalid:
+                return Obstacle("WriteRefused", f"{kind} {name} can't be written: {error.message}")
+            raise
+
+    async def _write_object(self, key: ChildKey, body: JsonObject, record: EntitlementRecord) -> Obstacle | None:
+        kind, namespace, name = key
+        path = RESOURCES[kind].path(namespace, name)
+        child = self._world.children.get(key)
+        if child is None:
+            try:
+                self._seen(key, await self._api.create(RESOURCES[kind].path(namespace), body))
+            except ApiError as error:
+                if not error.is_already_exists:
+                    raise
+                child = Child.read(kind, await self._api.get(path))
+            else:
+                return None
+        if child.owner_uid != record.observed.uid:
+            return self._whose(key, child)
+        if child.content == content_digest(kind, body):
+            return None
+        body["metadata"]["uid"] = child.uid
+        try:
+            self._seen(key, await self._api.replace(path, body))
+        except ApiError as error:
+            if not error.is_invalid:
+                raise
+            # Somebody made it immutable: it can only be made anew, which its owner may do.
+            await self._api.delete(path, uid=child.uid)
+            del body["metadata"]["uid"]
+            self._seen(key, await self._api.create(RESOURCES[kind].path(namespace), body))
+        return None
+
+    def _whose(self, key: ChildKey, child: Child) -> Obstacle:
+        """Tell what to make of an object that another controls, or nobody."""
+        kind, _, name = key
+        if child.owner_uid and child.owner_uid not in self._world.entitlements.by_uid:
+            message = f"{kind} {name} still belongs to a deleted Entitlement; it is made anew once it is collected"
+            return Obstacle("TargetPending", message, look_again=_WAIT_FOR_GARBAGE_COLLECTOR_SECONDS)
+        message = f"{kind} {name} exists and is not this Entitlement's; remove it, or choose another in spec.target"
+        return Obstacle("TargetConflict", message)
+
+    def _seen(self, key: ChildKey, obj: JsonObject) -> None:
+        self._world.set_child(key, Child.read(key[0], obj))
+
+    async def _remove_former_targets(self, record: EntitlementRecord) -> None:
+        """Delete what this Entitlement owns under names that it does not ask for any more."""
+        current = set(record.child_keys())
+        for key in self._world.children_by_owner.get(record.observed.uid, set()) - current:
+            kind, namespace, name = key
+            try:
+                await self._api.delete(RESOURCES[kind].path(namespace, name), uid=self._world.children[key].uid)
+            except ApiError as error:
+                if not (error.is_not_found or error.is_conflict):
+                    raise
+            self._world.set_child(key, None)

@@ -1,0 +1,276 @@
+"""All that the controller knows of the cluster, in memory: fed by watches, asked by reconcilers; no I/O."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
+
+from licet.cluster.ledger import Ledger
+from licet.cluster.records import read_request
+from licet.controller.children import Child, ChildKey
+from licet.controller.observed import Observed
+from licet.controller.releases import ReleaseKey, Releases
+from licet.core.allocation import Allocation, Key, Reservation, allocate
+from licet.core.evaluate import Rights, evaluate
+from licet.core.licenses import Assessment, CountingLicense
+from licet.core.memory import Memory
+from licet.core.namespaces import Namespace
+from licet.core.projection import Request
+from licet.core.subjects import Subject
+from licet.core.vendors import VendorRegistry
+from licet.resources.entitlement import TargetKind
+from licet.resources.installation import InstallationStatus, PastChart
+
+EMPTY: Final = Assessment(standings={}, counting=(), memory=Memory(), next_change=None)
+
+ProductKey = tuple[str, str]  # names of vendor and product
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementRecord:
+    """An Entitlement: what it asks for, where it is written, and the status that it has."""
+
+    request: Request
+    targets: Mapping[TargetKind, str]  # names of the objects to write
+    observed: Observed
+
+    @classmethod
+    def read(cls, obj: Mapping[str, Any]) -> Self:
+        """Read an Entitlement as the API server gives it."""
+        target = obj["spec"].get("target") or {}
+        name = obj["metadata"]["name"]
+        return cls(
+            request=read_request(obj),
+            targets={
+                TargetKind.CONFIG_MAP: target.get("configMap", {}).get("name", name),
+                TargetKind.SECRET: target.get("secret", {}).get("name", name),
+            },
+            observed=Observed.read(obj),
+        )
+
+    @property
+    def product(self) -> ProductKey:
+        """The vendor and product that it is about."""
+        return self.request.vendor, self.request.product
+
+    @property
+    def age(self) -> tuple[str, Key]:
+        """Sort key that puts the one first that wins a target or a limit."""
+        return self.request.created, self.request.key
+
+    def child_keys(self) -> Iterator[ChildKey]:
+        """Name the objects that it is written to."""
+        for kind, name in self.targets.items():
+            yield kind, self.request.key[0], name
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationRecord:
+    """An Installation: the status that it has, and what of it is carried on."""
+
+    observed: Observed
+    first_seen: int | None
+    history: tuple[PastChart, ...]
+
+    @classmethod
+    def read(cls, obj: Mapping[str, Any]) -> Self:
+        """Read an Installation as the API server gives it."""
+        status = InstallationStatus.model_validate(obj.get("status") or {})
+        return cls(Observed.read(obj), status.first_seen, status.history)
+
+
+class Entitlements:
+    """All Entitlements, by key, product, namespace and target."""
+
+    def __init__(self) -> None:
+        self.records: dict[Key, EntitlementRecord] = {}
+        self.by_product: defaultdict[ProductKey, set[Key]] = defaultdict(set)
+        self.by_namespace: defaultdict[str, set[Key]] = defaultdict(set)
+        self.by_target: defaultdict[ChildKey, set[Key]] = defaultdict(set)
+        self.by_uid: dict[str, Key] = {}
+
+    def set(self, key: Key, record: EntitlementRecord | None) -> None:
+        """Take in an Entitlement, or its deletion."""
+        old = self.records.pop(key, None)
+        if old is not None:
+            self.by_product[old.product].discard(key)
+            self.by_namespace[key[0]].discard(key)
+            self.by_uid.pop(old.observed.uid, None)
+            for child in old.child_keys():
+                self.by_target[child].discard(key)
+                if not self.by_target[child]:
+                    del self.by_target[child]
+        if record is not None:
+            self.records[key] = record
+            self.by_product[record.product].add(key)
+            self.by_namespace[key[0]].add(key)
+            self.by_uid[record.observed.uid] = key
+            for child in record.child_keys():
+                self.by_target[child].add(key)
+
+    def remember(self, key: Key, record: EntitlementRecord, observed: Observed) -> None:
+        """Take in the status that was written for a record, unless the Entitlement has changed since."""
+        if self.records.get(key) is record:
+            self.records[key] = replace(record, observed=observed)
+
+    def owner_of(self, child: ChildKey) -> Key | None:
+        """Tell which Entitlement a target belongs to: the oldest that names it."""
+        keys = self.by_target.get(child, ())
+        return min(keys, key=lambda key: self.records[key].age, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What a new assessment may change."""
+
+    entitlements: frozenset[Key]
+    installations: frozenset[ReleaseKey]
+
+
+@dataclass
+class World:
+    """The cluster as known; `assessment` is the last one that was made."""
+
+    ledger: Ledger
+    memory: Memory = field(default_factory=Memory)
+    assessment: Assessment = EMPTY
+    vendors: dict[str, Observed] = field(default_factory=dict)
+    licenses: dict[str, Observed] = field(default_factory=dict)
+    entitlements: Entitlements = field(default_factory=Entitlements)
+    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    children: dict[ChildKey, Child] = field(default_factory=dict)
+    children_by_owner: defaultdict[str, set[ChildKey]] = field(default_factory=lambda: defaultdict(set))
+    releases: Releases = field(default_factory=Releases)
+    subjects: dict[ReleaseKey, Mapping[str, tuple[Subject, ...]]] = field(default_factory=dict)  # by the revision's UID
+    installations: dict[ReleaseKey, InstallationRecord] = field(default_factory=dict)
+    _rights: defaultdict[ProductKey, dict[str, Rights]] = field(default_factory=lambda: defaultdict(dict))
+    _allocations: dict[ProductKey, Allocation] = field(default_factory=dict)
+
+    @property
+    def registry(self) -> VendorRegistry:
+        """The Vendors."""
+        return self.ledger.registry
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's UID: that of its namespace `kube-system`."""
+        return self.ledger.cluster or ""
+
+    def namespace(self, name: str) -> Namespace:
+        """Give a namespace; one that is not known yet has no labels so far."""
+        return self.namespaces.get(name) or Namespace(name)
+
+    def rights(self, namespace: str, product: ProductKey) -> Rights:
+        """Give the rights of a namespace in a product by the last assessment."""
+        by_namespace = self._rights[product]
+        if namespace not in by_namespace:
+            by_namespace[namespace] = evaluate(self.assessment, *product, self.namespace(namespace))
+        return by_namespace[namespace]
+
+    def allocation(self, product: ProductKey) -> Allocation:
+        """Give the allocation of a product's limits among its Entitlements, by the last assessment."""
+        known = self._allocations.get(product)
+        if known is None:
+            known = allocate(self.reservations(product), lambda namespace: self.rights(namespace, product))
+            self._allocations[product] = known
+        return known
+
+    def reservations(self, product: ProductKey) -> list[Reservation]:
+        """List the reservations of a product's Entitlements."""
+        requests = (self.entitlements.records[key].request for key in self.entitlements.by_product[product])
+        return [Reservation(request.key, request.created, request.limits) for request in requests if request.limits]
+
+    def adopt(self, assessment: Assessment) -> Affected:
+        """Take in a new assessment; gives what may have to be written anew."""
+        before, self.assessment, self.memory = self.assessment, assessment, assessment.memory
+        affected: set[Key] = set()
+        products: set[ProductKey] = set()
+        for product, changed in _changed_licenses(before, assessment).items():
+            products.add(product)
+            self._rights.pop(product, None)
+            self._allocations.pop(product, None)
+            keys = self.entitlements.by_product.get(product, set())
+            if self.reservations(product):
+                affected |= keys  # a pool that grew or shrank shifts who gets what
+            else:
+                affected.update(
+                    key for key in keys if any(license_.allows(self.namespace(key[0])) for license_ in changed)
+                )
+        return Affected(frozenset(affected), frozenset(self._installed(products)))
+
+    def _installed(self, products: AbstractSet[ProductKey]) -> Iterator[ReleaseKey]:
+        """List the releases that have a chart of one of these products."""
+        for release, revisions in self.subjects.items():
+            claims = (subject.claim for subjects in revisions.values() for subject in subjects)
+            if any((claim.vendor, claim.product) in products for claim in claims):
+                yield release
+
+    def forget_subjects(self) -> frozenset[ReleaseKey]:
+        """Forget which protected charts the releases have, since what is protected changed; gives all releases."""
+        self.subjects.clear()
+        return frozenset(self.releases)
+
+    def set_namespace(self, name: str, namespace: Namespace | None) -> frozenset[Key]:
+        """Take in a namespace, or its deletion; gives the Entitlements that may have to be projected anew."""
+        if namespace is None:
+            self.namespaces.pop(name, None)
+        else:
+            self.namespaces[name] = namespace
+        affected = set(self.entitlements.by_namespace.get(name, ()))
+        for product in {self.entitlements.records[key].product for key in affected}:
+            self._rights[product].pop(name, None)
+            self._allocations.pop(product, None)
+            if self.reservations(product):
+                affected |= self.entitlements.by_product[product]
+        return frozenset(affected)
+
+    def set_entitlement(self, key: Key, record: EntitlementRecord | None) -> frozenset[Key]:
+        """Take in an Entitlement, or its deletion; gives those that may have to be projected anew."""
+        old = self.entitlements.records.get(key)
+        if record is not None and record.observed.deleting:
+            record = None
+        contested = {child for each in (old, record) if each is not None for child in each.child_keys()}
+        self.entitlements.set(key, record)
+        affected = {key}
+        if _reserves(old) != _reserves(record):
+            for product in {each.product for each in (old, record) if each is not None}:
+                self._allocations.pop(product, None)
+                affected |= self.entitlements.by_product[product]
+        for child in contested:
+            affected |= self.entitlements.by_target.get(child, set())
+        return frozenset(affected)
+
+    def set_child(self, key: ChildKey, child: Child | None) -> None:
+        """Take in an object that licet wrote, or its deletion; older news than what is known is left out."""
+        known = self.children.get(key)
+        if known is not None and child is not None and known.uid == child.uid and known.version > child.version:
+            return
+        if known is not None:
+            self.children_by_owner[known.owner_uid].discard(key)
+            if not self.children_by_owner[known.owner_uid]:
+                del self.children_by_owner[known.owner_uid]
+            del self.children[key]
+        if child is not None:
+            self.children[key] = child
+            self.children_by_owner[child.owner_uid].add(key)
+
+
+def _reserves(record: EntitlementRecord | None) -> object:
+    """Give what an Entitlement's share of a pool depends on; None where it reserves nothing."""
+    return (record.age, record.request.limits) if record is not None and record.request.limits else None
+
+
+def _changed_licenses(before: Assessment, after: Assessment) -> dict[ProductKey, list[CountingLicense]]:
+    """Give, by product, the licenses that came to count, ceased to, or count otherwise."""
+    changed: dict[ProductKey, list[CountingLicense]] = {}
+    for product in before.by_product.keys() | after.by_product.keys():
+        old = {_signature(license_): license_ for license_ in before.by_product.get(product, ())}
+        new = {_signature(license_): license_ for license_ in after.by_product.get(product, ())}
+        if differing := old.keys() ^ new.keys():
+            changed[product] = [(old.get(signature) or new[signature]) for signature in differing]
+    return changed
+
+
+def _signature(license_: CountingLicense) -> tuple[object, ...]:
+    return license_.token.text, license_.phase, license_.scopes, tuple(grant.product for grant in license_.grants)
