@@ -1,8 +1,8 @@
 """A vendor, as tests need one: it has an issuer and keys, and signs tokens by itself, with no code of licet's.
 
 `VendorSimulator.token` gives good tokens; the methods with other names each give one that is wrong in the way of the
-name, but as good as possible otherwise: whoever accepts it has dropped the rule that refuses it. Keys and tokens are the
-same in each run (but for ECDSA's signatures), and the clock is the number that was passed in.
+name, but as good as possible otherwise: whoever accepts it has dropped the rule that refuses it. Keys and tokens are
+the same in each run (but for ECDSA's signatures), and the clock is the number that was passed in.
 """
 
 import hashlib
@@ -185,7 +185,7 @@ class VendorSimulator:
 
     def forged_token(self) -> str:
         """Signed with a stranger's key under the ID of the vendor's."""
-        stranger = _make_key("stranger", "EdDSA")
+        stranger = _make_key("stranger", _algorithm(self._keys[self.kid]))
         return _compact(self.header(), self.claims(), lambda signed: _sign(stranger, signed))
 
     def altered_token(self) -> str:
@@ -251,11 +251,7 @@ class VendorSimulator:
     def token_of_size(self, size: int) -> str:
         """Good but for its size in bytes: it is filled up with members that have no meaning."""
         claims = self.claims()
-        for header_filling in (
-            "",
-            "x",
-            "xx",
-        ):  # base64url of n bytes has no length of 4k + 1, so two parts share the rest
+        for header_filling in ("", "x", "xx"):  # no part in base64url is 4n + 1 long, so that two have to share
             room = size - len(self.sign({**claims, "filling": ""}, filling=header_filling))
             for filling in range(room * 3 // 4 - 3, room * 3 // 4 + 3):
                 token = self.sign({**claims, "filling": filling * "x"}, filling=header_filling)
@@ -320,9 +316,8 @@ def decode(text: str) -> bytes:
 
 def _compact(header: Json | bytes, payload: Json | bytes | str, sign: Callable[[bytes], bytes]) -> str:
     header = header if isinstance(header, bytes) else to_json(header)
-    payload = (
-        to_json(payload) if isinstance(payload, dict) else payload.encode() if isinstance(payload, str) else payload
-    )
+    if not isinstance(payload, bytes):
+        payload = payload.encode() if isinstance(payload, str) else to_json(payload)
     signed = f"{encode(header)}.{encode(payload)}"
     return f"{signed}.{encode(sign(signed.encode()))}"
 

@@ -2,13 +2,14 @@
 
 - A member that is not known is ignored, so that a newer vendor does not break an older operator; except inside
   `bindings`, and except those that `license.critical` names: a restriction that is not understood makes the whole
-  license unusable.
+  license unusable. One that is known elsewhere, but not where it stands, is not understood either.
 - An absent restriction does not restrict; an empty list matches nothing; `null` and wrong types are malformed.
 - Numbers are never read from strings, nor integers from floats.
 """
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, ClassVar, Final, Self, TypeVar
 
 from pydantic import (
@@ -16,12 +17,16 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PrivateAttr,
     StringConstraints,
+    Tag,
+    ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from licet.core import bounds
 from licet.core.coverage import TagSet, VersionSet
@@ -37,6 +42,21 @@ UNLIMITED_SUFFIX: Final = "-unlimited"
 
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _PRINTABLE_NO_COMMA: Final = r"^[^\x00-\x1f\x7f-\x9f,]*$"
+_CHANNEL: Final = r"^(\*|[0-9A-Za-z-]{1,63})$"
+_OVERAGE: Final = r"^(deny|allow|[0-9]{1,4}%)$"
+
+# Where pydantic's own words would make a person read regular expressions or guess.
+_PLAIN_WORDS: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known to this version of licet",
+    NAME_PATTERN: f"is not a name: up to {bounds.NAME_LENGTH} lower-case letters, digits and hyphens, first a letter",
+    _PRINTABLE: "contains a control character",
+    _PRINTABLE_NO_COMMA: "contains a comma or a control character",
+    _CHANNEL: "is not a pre-release channel such as 'rc'",
+    _OVERAGE: "is neither 'deny' nor 'allow' nor a percentage such as '20%'",
+}
+_RANGE_CACHE_SIZE: Final = 1024
+_PATH_LENGTH: Final = 160  # of what is shown of one; a member's name may be as long as a token
 
 _Parsed = TypeVar("_Parsed")
 
@@ -65,6 +85,29 @@ def _unrestricted_glob(text: str) -> Glob:
     return Glob.parse(text, literal_prefix=0)
 
 
+# A vendor writes the same few ranges into all licenses, and to read one takes a third of the time of all claims.
+_parse_versions: Final = lru_cache(_RANGE_CACHE_SIZE)(VersionSet.parse)
+_parse_tags: Final = lru_cache(_RANGE_CACHE_SIZE)(TagSet.parse)
+
+
+def _kind(value: object) -> str | None:
+    """Name the alternative of a union that a value is to be read as, so that a problem is told of that one alone."""
+    match value:
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case str():
+            return "string"
+        case list() | tuple():
+            return "list"
+    return None
+
+
+def _one_of(kinds: str) -> Discriminator:
+    return Discriminator(_kind, custom_error_type="kind", custom_error_message=f"is not {kinds}")
+
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 LimitName = Annotated[Name, AfterValidator(_no_unlimited_suffix)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=bounds.TEXT_LENGTH, pattern=_PRINTABLE)]
@@ -72,13 +115,23 @@ FeatureText = Annotated[str, StringConstraints(max_length=bounds.FEATURE_TEXT_LE
 FeatureItem = Annotated[FeatureText, StringConstraints(min_length=1)]
 FeatureList = Annotated[tuple[FeatureItem, ...], Field(max_length=bounds.FEATURE_LIST_ITEMS)]
 SafeInteger = Annotated[int, Field(ge=-bounds.LIMIT_MAX, le=bounds.LIMIT_MAX)]
-FeatureValue = bool | SafeInteger | FeatureText | FeatureList
+FeatureValue = Annotated[
+    Annotated[bool, Tag("boolean")]
+    | Annotated[SafeInteger, Tag("integer")]
+    | Annotated[FeatureText, Tag("string")]
+    | Annotated[FeatureList, Tag("list")],
+    _one_of("a boolean, an integer, a string or a list of strings"),
+]
+Audience = Annotated[
+    Annotated[Text, Tag("string")] | Annotated[tuple[Text, ...], Field(max_length=bounds.BINDINGS), Tag("list")],
+    _one_of("a string or a list of strings"),
+]
 NumericDate = Annotated[int, Field(ge=0, le=bounds.NUMERIC_DATE_MAX)]
 Seconds = Annotated[int, _read_with(parse_duration)]
 Day = Annotated[date, _read_with(parse_date)]
 NameGlob = Annotated[Glob, _read_with(_unrestricted_glob)]
 Channels = Annotated[
-    tuple[Annotated[str, StringConstraints(pattern=r"^(\*|[0-9A-Za-z-]{1,63})$")], ...],
+    tuple[Annotated[str, StringConstraints(pattern=_CHANNEL)], ...],
     Field(max_length=bounds.CHANNELS),
 ]
 
@@ -87,7 +140,12 @@ class _Claims(BaseModel):
     """Base of all claims: strict, frozen, camelCase outside; `null` only where a member says so."""
 
     model_config = ConfigDict(
-        strict=True, frozen=True, extra="ignore", alias_generator=to_camel, arbitrary_types_allowed=True
+        strict=True,
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
     )
     _nullable: ClassVar[frozenset[str]] = frozenset()
 
@@ -129,7 +187,7 @@ class Limit(_Claims):
 
     max: Annotated[int, Field(ge=0, le=bounds.LIMIT_MAX)] | None
     per: Annotated[Period, Field(strict=False)] | None = None
-    overage: Annotated[str, StringConstraints(pattern=r"^(deny|allow|[0-9]{1,4}%)$")] = "deny"
+    overage: Annotated[str, StringConstraints(pattern=_OVERAGE)] = "deny"
 
 
 class ChartGrant(_Claims):
@@ -143,7 +201,7 @@ class ChartGrant(_Claims):
     @model_validator(mode="after")
     def _parse_versions(self) -> Self:
         try:
-            self._licensed = VersionSet.parse(self.versions, self.channels)
+            self._licensed = _parse_versions(self.versions, self.channels)
         except LicetError as error:
             raise ValueError(str(error)) from error
         return self
@@ -169,7 +227,7 @@ class ImageGrant(_Claims):
     @model_validator(mode="after")
     def _parse_tags(self) -> Self:
         try:
-            self._licensed = TagSet.parse(self.tags, self.channels)
+            self._licensed = _parse_tags(self.tags, self.channels)
         except LicetError as error:
             raise ValueError(str(error)) from error
         return self
@@ -208,7 +266,8 @@ class LicenseClaims(_Claims):
     def _understand_critical(self) -> Self:
         unknown = sorted(set(self.critical) - _KNOWN_MEMBERS)
         if unknown:
-            raise ValueError(f"critical names {', '.join(unknown)}, which this version of licet does not understand")
+            names = ", ".join(unknown)[:_PATH_LENGTH]
+            raise ValueError(f"critical names {names}, which this version of licet does not understand")
         return self
 
 
@@ -217,7 +276,7 @@ class Claims(_Claims):
 
     iss: Text
     sub: Text
-    aud: Text | Annotated[tuple[Text, ...], Field(max_length=bounds.BINDINGS)]
+    aud: Audience
     jti: Text
     iat: NumericDate
     exp: NumericDate
@@ -235,8 +294,47 @@ class Claims(_Claims):
         return min(self.exp + self.license.grace_period, bounds.NUMERIC_DATE_MAX)
 
 
+def read_claims(payload: bytes, *, ignore_unknown: bool = True) -> Claims:
+    """Read the payload of a license token.
+
+    Args:
+        payload: JSON.
+        ignore_unknown: whether members that are not known may be there.
+
+    Raises:
+        ValueError: the claims are not those of a license; the message names the first that is wrong.
+    """
+    try:
+        claims = Claims.model_validate_json(payload, extra="ignore" if ignore_unknown else "forbid")
+    except ValidationError as error:
+        raise ValueError(_describe(error.errors(include_url=False, include_input=False)[0])) from None
+    if claims.license.critical and ignore_unknown:
+        _understand_critical_in_place(payload, frozenset(claims.license.critical))
+    return claims
+
+
+def _understand_critical_in_place(payload: bytes, critical: frozenset[str]) -> None:
+    """Refuse a critical member that was ignored where it stands, though one of its name is known elsewhere."""
+    try:
+        Claims.model_validate_json(payload, extra="forbid")
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            if problem["loc"][-1] in critical:
+                raise ValueError(f"{_describe(problem)}, and critical names it") from None
+
+
+def _describe(problem: ErrorDetails) -> str:
+    """Say where a claim is wrong, and what is wrong with it."""
+    where = ".".join(str(part) for part in problem["loc"]) or "claims"
+    if len(where) > _PATH_LENGTH:
+        where = f"{where[:_PATH_LENGTH]}…"
+    kind = problem.get("ctx", {}).get("pattern", problem["type"])
+    words = _PLAIN_WORDS.get(kind, problem["msg"].removeprefix("Value error, "))
+    return f"{where if where.isprintable() else ascii(where)}: {words}"
+
+
 def _members_of(*models: type[_Claims]) -> frozenset[str]:
     return frozenset(field.alias or name for model in models for name, field in model.model_fields.items())
 
 
-_KNOWN_MEMBERS: Final = _members_of(LicenseClaims, Customer, Bindings, Grant, Limit, ChartGrant, ImageGrant)
+_KNOWN_MEMBERS: Final = _members_of(Claims, LicenseClaims, Customer, Bindings, Grant, Limit, ChartGrant, ImageGrant)

@@ -9,8 +9,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -20,14 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from jwt import PyJWS
-from pydantic import ValidationError
 
 from licet.core import bounds
-from licet.core.claims import AUDIENCE, Claims
-from licet.core.errors import SpecError
+from licet.core.claims import AUDIENCE, read_claims
+from licet.core.errors import SpecError, VerificationError
 from licet.core.jwks import key_to_jwk
 from licet.core.timestamps import parse_duration, parse_instant
-from licet.core.token import TOKEN_TYPE, describe_problem
+from licet.core.token import TOKEN_TYPE, read_token
 
 PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey
 
@@ -37,8 +38,13 @@ _INSTANTS: Final = ("iat", "nbf", "exp")
 
 
 def generate_key(algorithm: str = "EdDSA") -> PrivateKey:
-    """Make a new signing key for one of `ALGORITHMS`: Ed25519, or P-256."""
-    return Ed25519PrivateKey.generate() if algorithm == "EdDSA" else generate_private_key(SECP256R1())
+    """Make a new signing key for one of `ALGORITHMS`: Ed25519, or P-256; raises `SpecError` for another."""
+    match algorithm:
+        case "EdDSA":
+            return Ed25519PrivateKey.generate()
+        case "ES256":
+            return generate_private_key(SECP256R1())
+    raise SpecError(f"{algorithm!r} is not an algorithm for licenses; expected one of {', '.join(ALGORITHMS)}")
 
 
 def key_to_pem(key: PrivateKey) -> bytes:
@@ -56,7 +62,7 @@ def key_from_pem(pem: bytes) -> PrivateKey:
         key = load_pem_private_key(pem, password=None)
     except TypeError as error:
         raise SpecError("the private key is encrypted; decrypt it first, for example with openssl pkcs8") from error
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise SpecError("the file holds no private key in PEM; licet keygen makes one") from error
     if isinstance(key, Ed25519PrivateKey) or (
         isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
@@ -87,11 +93,11 @@ def issue_token(spec: object, key: PrivateKey, *, kid: str, now: int, token_id: 
         SpecError: the specification is not that of a license; the message names the member.
     """
     claims = _complete(spec, now=now, token_id=token_id)
-    payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
+    payload = _write_json(claims)
     try:
-        checked = Claims.model_validate_json(payload, extra="forbid")
-    except ValidationError as error:
-        raise SpecError(f"the specification is not that of a license: {describe_problem(error)}") from error
+        checked = read_claims(payload, ignore_unknown=False)
+    except ValueError as error:
+        raise SpecError(f"the specification is not that of a license: {error}") from error
     if AUDIENCE not in checked.audiences:
         raise SpecError(f"aud does not contain {AUDIENCE!r}; no cluster would accept the license")
     if checked.exp <= max(checked.nbf, checked.iat):
@@ -100,6 +106,10 @@ def issue_token(spec: object, key: PrivateKey, *, kid: str, now: int, token_id: 
     token = PyJWS().encode(payload, key, algorithm=algorithm, headers={"typ": TOKEN_TYPE, "kid": kid})
     if len(token) > bounds.TOKEN_BYTES:
         raise SpecError(f"the token would be of {len(token)} bytes; {bounds.TOKEN_BYTES} are allowed. Split the grants")
+    try:
+        read_token(token)
+    except VerificationError as error:
+        raise SpecError(f"no cluster would accept the license: {error}") from error
     return token
 
 
@@ -110,18 +120,32 @@ def _complete(spec: object, *, now: int, token_id: str) -> dict[str, object]:
     start = now
     for claim in _INSTANTS:
         if claim in claims:
-            claims[claim] = _read_instant(claim, claims[claim], start)
-            if isinstance(claims[claim], int):
-                start = int(str(claims[claim]))
+            claims[claim] = instant = _read_instant(claim, claims[claim], start)
+            start = instant if isinstance(instant, int) else start
     return claims
 
 
 def _read_instant(claim: str, value: object, start: int) -> object:
     """Read an instant as people write it; what is no text is left to the reading of the claims."""
-    text = value.isoformat() if hasattr(value, "isoformat") else value
+    text = value.isoformat() if isinstance(value, date) else value  # YAML reads dates and times by itself
     if not isinstance(text, str):
         return value
     try:
         return start + parse_duration(text) if text.startswith("P") else parse_instant(text)
     except ValueError as error:
         raise SpecError(f"{claim}: {error}") from error
+
+
+def _write_json(claims: Mapping[str, object]) -> bytes:
+    try:
+        return json.dumps(
+            claims, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_write_date
+        ).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SpecError(f"the specification can't be written as JSON: {error}") from error
+
+
+def _write_date(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not a type of JSON")

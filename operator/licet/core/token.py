@@ -19,19 +19,21 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isinf
 from typing import Final, NoReturn, Protocol
 
 from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm
-from pydantic import ValidationError
 
 from licet.core import bounds
-from licet.core.claims import AUDIENCE, Claims
+from licet.core.claims import AUDIENCE, Claims, read_claims
 from licet.core.errors import VerificationError
 from licet.core.jwks import KeySet, PinnedKey
 from licet.core.reasons import Reason
 
 TOKEN_TYPE: Final = "license+jwt"  # noqa: S105 - a media type, not a credential
 REFUSED_HEADERS: Final = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "zip", "cty"})
+
+_INTEGER_LENGTH: Final = 310  # digits; readers that take every number for a float have no larger ones either
 
 _VERIFIERS: Final[Mapping[str, Algorithm]] = {
     "EdDSA": OKPAlgorithm(),
@@ -147,13 +149,12 @@ def verify_token(text: str, issuers: Issuers, *, cluster: str | None) -> Verifie
         )
     _check_signature(token, key)
     try:
-        claims = Claims.model_validate_json(token.payload_bytes)
-    except ValidationError as error:
-        _malformed(describe_problem(error))
+        claims = read_claims(token.payload_bytes)
+    except ValueError as error:
+        _malformed(str(error))
     if AUDIENCE not in claims.audiences:
-        raise VerificationError(
-            Reason.AUDIENCE_MISMATCH, f"it is meant for {', '.join(claims.audiences)[:200]!r}, not for {AUDIENCE!r}"
-        )
+        meant_for = repr(", ".join(claims.audiences)[:200]) if claims.audiences else "nobody"
+        raise VerificationError(Reason.AUDIENCE_MISMATCH, f"it is meant for {meant_for}, not for {AUDIENCE!r}")
     if cluster is not None and not claims.license.bindings.allows_cluster(cluster):
         raise VerificationError(
             Reason.CLUSTER_MISMATCH,
@@ -166,18 +167,21 @@ def refuse_ambiguous_json(raw: bytes) -> object:
     """Read JSON that every reader understands alike.
 
     Raises:
-        ValueError: not JSON in UTF-8, doubled members, NaN or infinity, or nested deeper than tokens are.
+        ValueError: not JSON in UTF-8, doubled members, half of a surrogate pair, NaN or a number that is too large, or
+            nested deeper than tokens are.
     """
-    document: object = json.loads(raw.decode("utf-8"), object_pairs_hook=_members, parse_constant=_refuse_constant)
+    text = raw.decode("utf-8")
+    document: object = json.loads(
+        text,
+        object_pairs_hook=_members,
+        parse_constant=_refuse_constant,
+        parse_float=_read_float,
+        parse_int=_read_integer,
+    )
     _check_depth(document, bounds.TOKEN_JSON_DEPTH)
+    if "\\u" in text:
+        _check_surrogates(document)
     return document
-
-
-def describe_problem(error: ValidationError) -> str:
-    """Name the first claim that is wrong, and what is wrong with it, without its value."""
-    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    return f"{where or 'claims'}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _decode(part: str, name: str) -> bytes:
@@ -242,6 +246,26 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number in JSON")
 
 
+def _read_float(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _read_integer(text: str) -> int:
+    if len(text) > _INTEGER_LENGTH:
+        raise ValueError("a number is too large")
+    return int(text)
+
+
+def _check_surrogates(document: object) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("a string has half of a surrogate pair") from None
+
+
 def _check_depth(document: object, remaining: int) -> None:
     if remaining == 0:
         raise ValueError(f"nested deeper than {bounds.TOKEN_JSON_DEPTH}")
@@ -254,4 +278,5 @@ def _check_depth(document: object, remaining: int) -> None:
 
 
 def _malformed(problem: str) -> NoReturn:
-    raise VerificationError(Reason.MALFORMED, f"the token can't be read: {problem}")
+    # Without its cause: libraries quote in their errors what they could not read.
+    raise VerificationError(Reason.MALFORMED, f"the token can't be read: {problem}") from None
