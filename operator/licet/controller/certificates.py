@@ -39,10 +39,9 @@ RESYNC_SECONDS: Final = 3600  # no timer is trusted for longer: machines sleep, 
 
 _LABELS: Final = {"app.kubernetes.io/name": "licet", "app.kubernetes.io/part-of": "licet"}
 
-_NOT_AFTER: Final = prometheus_client.Gauge(
-    "licet_gate_certificate_not_after_timestamp_seconds",
-    "When the certificate that the gate serves (serving) and the CA that issues it (ca) end, in seconds since 1970.",
-    ["certificate"],
+_CA_NOT_AFTER: Final = prometheus_client.Gauge(
+    "licet_gate_ca_not_after_timestamp_seconds",
+    "When the CA of the gate's certificates expires, in seconds since 1970; it is replaced months before.",
 )
 _logger: Final = logging.getLogger(__name__)
 
@@ -96,8 +95,7 @@ class GateCertificate:
             await self._write(SERVING_SECRET, "kubernetes.io/tls", serving_secret, serving.dump())
             _logger.info("the gate has a new certificate, for %s", ", ".join(sorted(names)))
 
-        _NOT_AFTER.labels("ca").set(authority.not_after)
-        _NOT_AFTER.labels("serving").set(serving.not_after)
+        _CA_NOT_AFTER.set(authority.not_after)
         due = min(authority.renew_at, _retire_at(authority, serving), self._replace_at(authority, serving))
         return max(1, min(due - now, RESYNC_SECONDS))
 
