@@ -1,0 +1,70 @@
+"""Options that both components take; each may come from the environment as well."""
+
+import logging
+from typing import Final
+
+import click
+from click.decorators import FC
+
+from licet.cli.files import FILE
+
+_LOG_FORMATS: Final = ("auto", "json", "text")
+_LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def component_options(function: FC) -> FC:
+    """Add the options `--kubeconfig`, `--status-host`, `--status-port`, `--log-format` and `--log-level`."""
+    options = (
+        click.option(
+            "--kubeconfig",
+            type=FILE,
+            metavar="FILE",
+            envvar="LICET_KUBECONFIG",
+            show_envvar=True,
+            help="The kubeconfig to use.  [default: KUBECONFIG, then the Pod's ServiceAccount, then ~/.kube/config]",
+        ),
+        click.option(
+            "--status-host",
+            metavar="ADDRESS",
+            default="",
+            envvar="LICET_STATUS_HOST",
+            show_envvar=True,
+            help="Address at which /healthz, /readyz and /metrics are served.  [default: all of this machine]",
+        ),
+        click.option(
+            "--status-port",
+            type=click.IntRange(0, 65535),
+            metavar="PORT",
+            default=8080,
+            envvar="LICET_STATUS_PORT",
+            show_default=True,
+            show_envvar=True,
+            help="Port of these; 0 for any that is free.",
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(_LOG_FORMATS),
+            default="auto",
+            envvar="LICET_LOG_FORMAT",
+            show_default=True,
+            show_envvar=True,
+            help="How log lines are written; auto is text on a terminal and JSON elsewhere.",
+        ),
+        click.option(
+            "--log-level",
+            type=click.Choice(_LOG_LEVELS),
+            default="info",
+            envvar="LICET_LOG_LEVEL",
+            show_default=True,
+            show_envvar=True,
+            callback=_read_level,
+            help="The least severe log lines that are written.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _read_level(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    return logging.getLevelNamesMapping()[value.upper()]

@@ -1,0 +1,50 @@
+"""`licet controller`: runs the controller."""
+
+import click
+
+from licet.cli.components import component_options
+from licet.cli.options import operator_namespace_option
+from licet.cli.program import Command, Example, examples
+
+
+@examples(Example("Run it on a terminal, for the cluster of a kubeconfig", "licet controller --kubeconfig dev.yaml"))
+@click.command(cls=Command)
+@operator_namespace_option
+@click.option(
+    "--inventory/--no-inventory",
+    default=True,
+    envvar="LICET_INVENTORY",
+    show_default=True,
+    show_envvar=True,
+    help="Whether Helm releases are read, for Installations.",
+)
+@component_options
+def command(
+    *,
+    operator_namespace: str,
+    inventory: bool,
+    kubeconfig: str | None,
+    status_host: str,
+    status_port: int,
+    log_format: str,
+    log_level: int,
+) -> None:
+    """It verifies Licenses, writes what Entitlements ask for into ConfigMaps and Secrets, and keeps the inventory.
+
+    It runs until SIGTERM or SIGINT. The chart of licet runs it in the cluster; one at a time is enough.
+    """
+    # Importing it takes longer than most other commands run.
+    from licet.cluster.logs import LogFormat
+    from licet.controller.main import ControllerOptions, run
+
+    run(
+        ControllerOptions(
+            namespace=operator_namespace,
+            kubeconfig=kubeconfig,
+            status_host=status_host,
+            status_port=status_port,
+            inventory=inventory,
+            log_format=LogFormat(log_format),
+            log_level=log_level,
+        )
+    )

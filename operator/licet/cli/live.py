@@ -1,0 +1,134 @@
+"""Reading a cluster once, with the caller's own credentials: what controller and gate know of it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import click
+from click.decorators import FC
+
+from licet import __version__
+from licet.cli.files import FILE
+from licet.cluster.api import JsonObject, KubeApi
+from licet.cluster.errors import ApiError
+from licet.cluster.ledger import Ledger
+from licet.cluster.records import LicenseRecord, VendorRecord, read_namespace, read_ran_here
+from licet.cluster.resource import CONFIG_MAPS, INSTALLATIONS, LICENSES, NAMESPACES, SECRETS, VENDORS, Resource
+from licet.cluster.state import MEMORY_NAME, TOKENS_NAME, read_kept_tokens, read_memory, secret_data
+from licet.core.errors import LicetError
+from licet.core.memory import Memory
+from licet.core.namespaces import Namespace
+from licet.core.verdict import RanHere
+
+COMPONENT: Final = "licet-cli"
+
+T = TypeVar("T")
+
+
+class ClusterError(LicetError):
+    """The cluster does not answer, does not let the caller, or has no licet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What decisions depend on, as it was in the cluster a moment ago."""
+
+    ledger: Ledger
+    memory: Memory
+
+
+def cluster_options(function: FC) -> FC:
+    """Add the options `--kubeconfig` and `--context` of kubectl."""
+    kubeconfig = click.option(
+        "--kubeconfig",
+        type=FILE,
+        metavar="FILE",
+        help="The kubeconfig to use.  [default: as kubectl: KUBECONFIG, then ~/.kube/config]",
+    )
+    context = click.option("--context", "kube_context", metavar="NAME", help="The context of the kubeconfig to use.")
+    return kubeconfig(context(function))
+
+
+def ask(kubeconfig: str | None, kube_context: str | None, question: Callable[[KubeApi], Coroutine[Any, Any, T]]) -> T:
+    """Ask the cluster that the options of `cluster_options` name.
+
+    Raises:
+        ClusterError: it does not answer, or does not let the caller.
+        ClusterConfigError: there is no kubeconfig that can be used.
+    """
+
+    async def connected() -> T:
+        async with KubeApi.connect(kubeconfig, kube_context, user_agent=f"{COMPONENT}/{__version__}") as api:
+            return await question(api)
+
+    try:
+        return asyncio.run(connected())
+    except ApiError as error:
+        raise ClusterError(explain(error)) from error
+
+
+def explain(error: ApiError) -> str:
+    """Say for people why the API server did not do what it was asked."""
+    if error.is_forbidden:
+        return f"the cluster does not let you do this: {error.message}. Ask its administrator for that right"
+    if error.is_unauthorized:
+        return f"the cluster does not accept your credentials: {error.message}"
+    if error.is_unreachable:
+        return f"the cluster does not answer: {error.message}"
+    return str(error)
+
+
+async def list_objects(api: KubeApi, resource: Resource, namespace: str | None = None) -> list[JsonObject]:
+    """List objects of a kind; raises `ClusterError` where the cluster does not know the kind, else `ApiError`."""
+    try:
+        return (await api.list(resource.path(namespace))).items
+    except ApiError as error:
+        if error.is_not_found:
+            raise ClusterError(f"the cluster has no {resource}: licet is not installed in it") from error
+        raise
+
+
+async def get_object(api: KubeApi, path: str, *, metadata_only: bool = False) -> JsonObject | None:
+    """Read an object; None where there is none. Raises `ApiError`."""
+    try:
+        return await api.get(path, metadata_only=metadata_only)
+    except ApiError as error:
+        if error.is_not_found:
+            return None
+        raise
+
+
+async def read_cluster(api: KubeApi, operator_namespace: str) -> Cluster:
+    """Read Vendors, Licenses with the Secrets that they refer to, and what licet remembers; raises `ApiError`."""
+    vendors, licenses, memory, kube_system = await asyncio.gather(
+        list_objects(api, VENDORS),
+        list_objects(api, LICENSES),
+        get_object(api, CONFIG_MAPS.path(operator_namespace, MEMORY_NAME)),
+        api.get(NAMESPACES.path(name="kube-system"), metadata_only=True),
+    )
+    ledger = Ledger(kube_system["metadata"]["uid"], kept_stand_in=True)
+    for obj in vendors:
+        ledger.set_vendor(obj["metadata"]["name"], VendorRecord.read(obj))
+    for obj in licenses:
+        ledger.set_license(obj["metadata"]["name"], LicenseRecord.read(obj))
+    names = sorted({reference.name for reference in ledger.references()})
+    secrets = await asyncio.gather(*(get_object(api, SECRETS.path(operator_namespace, name)) for name in names))
+    for name, secret in zip(names, secrets, strict=True):
+        ledger.set_secret(name, secret_data(secret) if secret is not None else None)
+    if None in secrets:  # the tokens that the controller keeps stand in for Secrets that are gone
+        kept = await get_object(api, SECRETS.path(operator_namespace, TOKENS_NAME))
+        ledger.kept = read_kept_tokens(kept) if kept is not None else {}
+    return Cluster(ledger, (read_memory(memory) if memory is not None else None) or Memory())
+
+
+async def read_place(api: KubeApi, namespace: str, release: str) -> tuple[Namespace, RanHere]:
+    """Read a namespace, and what is remembered of a release in it; raises `ApiError`."""
+    found, installation = await asyncio.gather(
+        get_object(api, NAMESPACES.path(name=namespace), metadata_only=True),
+        get_object(api, INSTALLATIONS.path(namespace, release)),
+    )
+    return (
+        read_namespace(found) if found is not None else Namespace(namespace),
+        read_ran_here(installation) if installation is not None else RanHere(),
+    )
