@@ -43,13 +43,20 @@ VERSION_LENGTH: Final = 256
 REVIEW_BYTES: Final = 7 * 1024 * 1024  # contract; body of an AdmissionReview
 RELEASE_BYTES: Final = 64 * 1024 * 1024  # contract; decompressed
 RELEASE_JSON_DEPTH: Final = 200  # contract
-RELEASE_JSON_TOKENS: Final = 1_000_000  # punctuation marks outside of strings, which bounds the objects made of a release
+RELEASE_JSON_TOKENS: Final = 1_000_000  # punctuation outside of strings; it bounds the objects made of a release
 RELEASE_CHART_NAMES: Final = 4096  # different charts that paths or labels tell of
 CHART_DEPENDENCIES: Final = 1024
 LABEL_LENGTH: Final = 63  # of a label's value in Kubernetes
 YAML_DEPTH: Final = 100
 LABELS_YAML_CHARACTERS: Final = 512 * 1024  # of documents in a release that are parsed for their labels
 CHART_NAME_LENGTH: Final = 250  # `helm package` makes a file NAME-VERSION.tgz, and file names end at 255
+
+# -- chart packages and directories ------------------------------------------------------------------------------------
+CHART_BYTES: Final = 100 * 1024 * 1024  # decompressed, with all charts inside; Helm's own limit
+CHART_FILES: Final = 10_000
+CHART_DEPTH: Final = 8  # charts inside of charts
+CHART_YAML_BYTES: Final = 1024 * 1024  # of Chart.yaml, Chart.lock or values.yaml
+CHART_YAML_NODES: Final = 100_000  # of one file, where an alias counts as all that it stands for
 
 # -- installations -----------------------------------------------------------------------------------------------------
 INSTALLATION_CHARTS: Final = 64

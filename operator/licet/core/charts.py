@@ -5,35 +5,56 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from licet.core import bounds
 from licet.core.errors import RangeError
-from licet.core.semver import Version
+from licet.core.semver import Constraint, Version
 
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """A chart that another one lists as its dependency, in Chart.yaml or in Chart.lock."""
+    """A chart that another one lists as its dependency in Chart.yaml."""
 
     name: str
     """Its name. In a release, Helm has put the alias in its place."""
     version: str = ""
-    """In Chart.yaml a version range. In Chart.lock the version, or that range where Helm did not resolve it."""
+    """A version range."""
     repository: str = ""
     alias: str = ""
     """What the chart goes by instead of its name; empty without one."""
     enabled: bool = True
-    """False when conditions or tags have switched it off. Helm drops such dependencies before it stores a release."""
+    """False when a condition or tags have switched it off. Helm drops such dependencies before it stores a release."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedDependency:
+    """A dependency as Chart.lock has it."""
+
+    name: str
+    """Its name, never an alias."""
+    version: str = ""
+    """The version, or the range of Chart.yaml where Helm did not resolve it."""
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart's own description."""
+    """A chart, from a release or from a package."""
 
     name: str
     version: str
     annotations: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[Dependency, ...] = ()
-    locked: tuple[Dependency, ...] = ()
-    """The dependencies of Chart.lock: in the order of Chart.yaml, by their real names, switched off or not."""
+    locked: tuple[LockedDependency, ...] = ()
+    """In the order of Chart.yaml, including dependencies that are switched off."""
+    subcharts: tuple["Chart", ...] = ()
+    """The charts inside that are switched on, of a package. Of a release they are not known."""
+
+
+def is_chart_name(text: str) -> bool:
+    """Tell whether Helm loads charts of this name: from others it strips characters, or it refuses them."""
+    return (
+        0 < len(text) <= bounds.CHART_NAME_LENGTH and text.isprintable() and "/" not in text and text not in {".", ".."}
+    )
 
 
 def read_version(text: str) -> Version | None:
@@ -42,6 +63,15 @@ def read_version(text: str) -> Version | None:
         return Version.parse(text)
     except RangeError:
         return None
+
+
+def in_range(version: str, range_text: str) -> bool:
+    """Tell whether a version is in the range of a dependency; no version is in what is no range."""
+    parsed = read_version(version)
+    try:
+        return parsed is not None and Constraint.parse(range_text).matches(parsed)
+    except RangeError:
+        return False
 
 
 def pinned_version(range_text: str) -> str | None:

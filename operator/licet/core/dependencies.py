@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from licet.core import bounds
-from licet.core.charts import Chart, Dependency, pinned_version, read_version
+from licet.core.charts import Chart, Dependency, LockedDependency, pinned_version, read_version
 from licet.core.errors import RangeError, ReleaseError
 from licet.core.semver import Constraint, Version
 
@@ -52,13 +52,13 @@ def resolve_dependencies(chart: Chart) -> tuple[ResolvedDependency, ...]:
     )
 
 
-def _identities(dependency: Dependency, entries: Iterable[Dependency]) -> tuple[Identity, ...]:
+def _identities(dependency: Dependency, entries: Iterable[LockedDependency]) -> tuple[Identity, ...]:
     pinned = pinned_version(dependency.version)
     by_lock = {Identity(entry.name, pinned or _locked_version(entry, dependency), pinned is None) for entry in entries}
     return tuple(sorted(by_lock, key=str)) or (Identity(dependency.name, pinned, locked=False),)
 
 
-def _locked_version(entry: Dependency, dependency: Dependency) -> str | None:
+def _locked_version(entry: LockedDependency, dependency: Dependency) -> str | None:
     """Give the version of a lock entry, unless it is no version, or is out of date.
 
     Helm locks charts that lie in `charts/` without a repository to the text of their range.
@@ -68,7 +68,7 @@ def _locked_version(entry: Dependency, dependency: Dependency) -> str | None:
     return entry.version if _Range(dependency.version).admits(read_version(entry.version)) else None
 
 
-def _match(dependencies: Sequence[Dependency], locked: Sequence[Dependency]) -> list[list[Dependency]]:
+def _match(dependencies: Sequence[Dependency], locked: Sequence[LockedDependency]) -> list[list[LockedDependency]]:
     """Give, for each dependency, the lock entries that it can be.
 
     If the lock is out of step with the dependencies, entries are taken wherever they stand, and whatever their version.
@@ -95,7 +95,7 @@ def _match(dependencies: Sequence[Dependency], locked: Sequence[Dependency]) -> 
     ]
 
 
-def _select(entries: Sequence[Dependency], chosen: Sequence[bool]) -> list[Dependency]:
+def _select(entries: Sequence[LockedDependency], chosen: Sequence[bool]) -> list[LockedDependency]:
     return list(compress(entries, chosen))
 
 
@@ -111,7 +111,7 @@ def _places(fits: Sequence[Sequence[bool]], order: Iterable[int]) -> list[int] |
     return places
 
 
-def _alike(dependency: Dependency, entry: Dependency) -> bool:
+def _alike(dependency: Dependency, entry: LockedDependency) -> bool:
     renamed = dependency.alias != "" and dependency.alias == dependency.name
     # Helm copies a repository's URL to the lock; its own name for a repository, `@stable`, it turns into the URL.
     named = dependency.repository.startswith(("@", "alias:"))

@@ -34,6 +34,10 @@ class ReleaseError(LicetError):
     """A Helm release payload cannot be read without doubt about what Helm itself would read in it."""
 
 
+class ChartError(LicetError):
+    """A chart's package or directory is not one that Helm could install, or is over a cap."""
+
+
 class SpecError(LicetError):
     """The specification of a license to issue, or of a key to make, is not usable."""
 

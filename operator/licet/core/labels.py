@@ -134,7 +134,6 @@ def _as_found(found: Iterable[_Found]) -> Iterator[Labels]:
 
 # -- YAML --------------------------------------------------------------------------------------------------------------
 
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KEYS: Final = frozenset(map(str, Label))
 
 
@@ -151,7 +150,7 @@ class _Parser:
             return None
         reader = _Reader()
         try:
-            for event in yaml.parse(document, Loader=_LOADER):
+            for event in yaml.parse(document, Loader=yaml.CSafeLoader):
                 reader.take(event)
         except (yaml.YAMLError, _TooDeepError):
             return None

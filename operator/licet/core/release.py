@@ -16,7 +16,7 @@ from typing import Annotated, Final
 import msgspec
 
 from licet.core import bounds
-from licet.core.charts import Chart, Dependency
+from licet.core.charts import Chart, Dependency, LockedDependency, is_chart_name
 from licet.core.errors import ReleaseError
 from licet.core.gojson import decode_struct
 
@@ -111,30 +111,29 @@ def _read_chart(metadata: "_Metadata", lock: "_Lock") -> Chart:
         name=_required(metadata.name, "name"),
         version=_required(metadata.version, "version"),
         annotations={name: text or "" for name, text in (metadata.annotations or {}).items()},
-        dependencies=_read_dependencies(metadata.dependencies),
-        locked=_read_dependencies(lock.dependencies),
-    )
-
-
-def _read_dependencies(stored: "list[_Dependency | None] | None") -> tuple[Dependency, ...]:
-    return tuple(
-        Dependency(
-            name=dependency.name or "",
-            version=dependency.version or "",
-            repository=dependency.repository or "",
-            alias=dependency.alias or "",
-            enabled=dependency.enabled or False,
-        )
-        for dependency in stored or ()
-        if dependency
+        dependencies=tuple(
+            Dependency(
+                name=dependency.name or "",
+                version=dependency.version or "",
+                repository=dependency.repository or "",
+                alias=dependency.alias or "",
+                enabled=dependency.enabled or False,
+            )
+            for dependency in metadata.dependencies or ()
+            if dependency
+        ),
+        locked=tuple(
+            LockedDependency(dependency.name or "", dependency.version or "", dependency.repository or "")
+            for dependency in lock.dependencies or ()
+            if dependency
+        ),
     )
 
 
 def _required(text: str | None, field_name: str) -> str:
-    """Refuse what Helm refuses when it loads a chart, so that no release of its making has it."""
     if not text:
         raise ReleaseError(f"the release does not say the {field_name} of its chart (chart.metadata.{field_name})")
-    if len(text) > bounds.CHART_NAME_LENGTH or not text.isprintable() or "/" in text or text in {".", ".."}:
+    if not is_chart_name(text):  # a version that is no such text is none either
         raise ReleaseError(f"the {field_name} of the release's chart is one that Helm does not allow: {text[:80]!r}")
     return text
 

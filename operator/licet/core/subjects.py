@@ -158,7 +158,7 @@ class _Search:
 
     def _search_dependencies(self) -> None:
         chart = self._release.chart
-        listed = {dependency.name for dependency in (*chart.dependencies, *chart.locked)}
+        listed = {dependency.name for dependency in chart.dependencies} | {locked.name for locked in chart.locked}
         self._known_names |= listed
         if not any(map(self._found.claim_for, listed)):
             return
