@@ -6,13 +6,13 @@ new one; it is deleted when a live list finds no revision of the release.
 """
 
 import logging
-from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from licet.cluster.api import KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.resource import INSTALLATIONS, SECRETS
+from licet.cluster.state import secret_data
 from licet.controller.observed import Observed
 from licet.controller.releases import ReleaseKey, Revision
 from licet.controller.world import InstallationRecord, World
@@ -89,7 +89,7 @@ class Inventory:
             return known[revision.uid]
         try:
             secret = await self._api.get(SECRETS.path(key[0], revision.secret))
-            payload = b64decode((secret.get("data") or {}).get("release", ""))
+            payload = secret_data(secret).get("release", b"")
             subjects = find_subjects(decode_release(payload), self._world.registry)
         except ApiError as error:
             if not error.is_not_found:

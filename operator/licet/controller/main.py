@@ -8,7 +8,6 @@ last good projection must not give way to one that was made from half of the lic
 import asyncio
 import logging
 import time
-from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +33,7 @@ from licet.cluster.resource import (
     WEBHOOK_CONFIGURATIONS,
 )
 from licet.cluster.serving import StatusServer
+from licet.cluster.state import MEMORY_NAME, TOKENS_NAME, cluster_uid, secret_data
 from licet.cluster.watch import Informer
 from licet.cluster.watch import Key as ObjectKey
 from licet.controller.alarm import Alarm
@@ -45,7 +45,7 @@ from licet.controller.licensing import Licensing
 from licet.controller.projecting import Projector
 from licet.controller.queue import Item, Kind, WorkQueue
 from licet.controller.releases import Revision
-from licet.controller.remembering import MARK_SECONDS, MEMORY_NAME, TOKENS_NAME, Remembering
+from licet.controller.remembering import MARK_SECONDS, Remembering
 from licet.controller.world import World
 from licet.controller.writer import StatusWriter
 from licet.core.namespaces import Namespace
@@ -87,21 +87,9 @@ def run(options: ControllerOptions) -> None:
 async def _run(options: ControllerOptions) -> None:
     async with KubeApi.connect(options.kubeconfig, user_agent=f"{COMPONENT}/{__version__}") as api:
         _logger.info("licet controller %s, API server %s", __version__, api.server)
-        controller = Controller(api, options, cluster=await _cluster_uid(api))
+        controller = Controller(api, options, cluster=await cluster_uid(api))
         async with StatusServer(options.status_host, options.status_port, ready=controller.problems):
             await controller.run()
-
-
-async def _cluster_uid(api: KubeApi) -> str:
-    """Give what tells clusters apart: the UID of the namespace `kube-system`; waits until it can be read."""
-    while True:
-        try:
-            namespace = await api.get(NAMESPACES.path(name="kube-system"))
-        except ApiError as error:
-            _logger.warning("the cluster's identity can't be read, trying again: %s", error)
-            await asyncio.sleep(_RETRY_SECONDS)
-        else:
-            return str(namespace["metadata"]["uid"])
 
 
 class Controller:
@@ -248,7 +236,7 @@ class Controller:
                 raise
             data = None
         else:
-            data = {key: b64decode(value) for key, value in (secret.get("data") or {}).items()}
+            data = secret_data(secret)
         if self._world.ledger.set_secret(name, data):
             self._enqueue(Item(Kind.ASSESSMENT))
 

@@ -5,20 +5,17 @@ Licenses that refer to Secrets. Only the controller writes them; the gate reads 
 """
 
 import logging
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import Final
 
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.records import KeptToken
 from licet.cluster.resource import CONFIG_MAPS, SECRETS, Resource
+from licet.cluster.state import MEMORY_KEY, MEMORY_NAME, TOKENS_NAME, secret_data
 from licet.controller.world import World
 from licet.core.errors import MemoryFormatError
 from licet.core.memory import Memory
-
-MEMORY_NAME: Final = "licet-memory"
-MEMORY_KEY: Final = "memory.json"
-TOKENS_NAME: Final = "licet-tokens"
 
 MARK_SECONDS: Final = 3600  # how far the clock may run ahead of the marks before they are written for its sake alone
 _CLOCK_SKEW_SECONDS: Final = 5 * 60
@@ -112,7 +109,7 @@ class Remembering:
 
     async def _load_tokens(self) -> None:
         secret = await self._read(SECRETS, TOKENS_NAME)
-        self._tokens = None if secret is None else _decode(secret)
+        self._tokens = None if secret is None else secret_data(secret)
         self._tokens_version = None if secret is None else secret["metadata"]["resourceVersion"]
 
     async def _read(self, resource: Resource, name: str) -> JsonObject | None:
@@ -131,7 +128,3 @@ class Remembering:
             if not error.is_not_found:
                 raise
         return await self._api.create(resource.path(self._namespace), body)
-
-
-def _decode(secret: JsonObject) -> dict[str, bytes]:
-    return {key: b64decode(value) for key, value in (secret.get("data") or {}).items()}
