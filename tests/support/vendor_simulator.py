@@ -122,13 +122,14 @@ class VendorSimulator:
         }
         grant: Json = {"product": self.product}
         license_: Json = {"customer": {"name": "Globex"}, "grants": [grant]}
+        registered["license"] = license_
         for name, value in changes.items():
             level = registered if name in _REGISTERED else license_ if name in _OF_LICENSE else grant
             level[name] = value
         for level in (grant, license_, registered):
             for name in [name for name, value in level.items() if value is ABSENT]:
                 del level[name]
-        return {"license": license_, **registered}
+        return registered
 
     def token(self, **changes: Any) -> str:
         """A good token, with these changes to its claims."""

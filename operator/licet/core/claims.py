@@ -305,7 +305,7 @@ def read_claims(payload: bytes, *, ignore_unknown: bool = True) -> Claims:
         ValueError: the claims are not those of a license; the message names the first that is wrong.
     """
     try:
-        claims = Claims.model_validate_json(payload, extra="ignore" if ignore_unknown else "forbid")
+        claims = Claims.model_validate_json(payload, extra=None if ignore_unknown else "forbid")
     except ValidationError as error:
         raise ValueError(_describe(error.errors(include_url=False, include_input=False)[0])) from None
     if claims.license.critical and ignore_unknown:
