@@ -12,7 +12,7 @@ The Secrets have no owner: a webhook configuration that is deleted and made agai
 
 import ipaddress
 import logging
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -22,11 +22,12 @@ import prometheus_client
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.resource import SECRETS, WEBHOOK_CONFIGURATIONS
+from licet.cluster.state import CERTIFICATE_NAME, secret_data
 from licet.controller.pki import Authority, CertificateError, ServingCertificate
 
 WEBHOOK_CONFIGURATION: Final = "licet-gate"
 CA_SECRET: Final = "licet-ca"  # noqa: S105 - a name
-SERVING_SECRET: Final = "licet-gate-tls"  # noqa: S105 - a name
+SERVING_SECRET: Final = CERTIFICATE_NAME
 
 # Annotations of the webhook configuration that say that its CA bundle is somebody else's to keep.
 MODE_ANNOTATION: Final = "licet.dev/certificate"
@@ -121,7 +122,7 @@ class GateCertificate:
         if secret is None:
             return None
         try:
-            return load(_decode(secret))
+            return load(secret_data(secret))
         except CertificateError as error:
             _logger.warning("Secret %s/%s is made anew: %s", self._namespace, name, error)
             return None
@@ -190,7 +191,3 @@ def _canonical(host: str) -> str:
 
 def _client_configs(configuration: JsonObject) -> Iterator[dict[str, Any]]:
     return (each["clientConfig"] for each in configuration.get("webhooks") or ())
-
-
-def _decode(secret: JsonObject) -> dict[str, bytes]:
-    return {key: b64decode(value) for key, value in (secret.get("data") or {}).items()}
