@@ -82,10 +82,11 @@ def _parse_key(entry: Mapping[str, object], where: str) -> PinnedKey:
     if not 0 < len(kid) <= bounds.TEXT_LENGTH:
         raise KeySetError(f"{where}.kid has to be of 1 to {bounds.TEXT_LENGTH} characters")
     where = f"key {kid!r}"
-    kty, crv = _text(entry, "kty", where), _text(entry, "crv", where)
+    kty = _text(entry, "kty", where)
+    crv = _text(entry, "crv", where) if "crv" in entry else "(no curve)"
     algorithms = _ALGORITHMS.get((kty, crv))
     if algorithms is None:
-        raise KeySetError(f"{where} is of kind {kty}/{crv}; expected OKP/Ed25519 or EC/P-256")
+        raise KeySetError(f"{where} is of kind {kty[:20]}/{crv[:20]}; expected OKP/Ed25519 or EC/P-256")
     _check_declared_use(entry, algorithms, where)
     x = _coordinate(entry, "x", where)
     try:
