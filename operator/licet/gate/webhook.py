@@ -1,0 +1,48 @@
+"""From a request of the API server to the response: judge what is the gate's to judge, put it on record, answer."""
+
+import asyncio
+from typing import Final
+
+from licet.gate.judge import Judge
+from licet.gate.messages import signed, warnings
+from licet.gate.records import DecisionLog
+from licet.gate.review import AdmissionRequest, encode_response, release_secret
+
+# Names of audit annotations; the API server puts the name of the webhook and a slash before each.
+DECISION_ANNOTATION: Final = "decision"
+RESULT_ANNOTATION: Final = "result"
+REASON_ANNOTATION: Final = "reason"
+
+
+class Webhook:
+    """Answers reviews."""
+
+    def __init__(self, judge: Judge, log: DecisionLog) -> None:
+        self._judge = judge
+        self._log = log
+
+    async def answer(self, request: AdmissionRequest, deadline: float) -> bytes:
+        """Give the response to a request, before a deadline in the event loop's time.
+
+        Raises:
+            ReviewError: the request's object is not what an API server sends.
+            UndecidedError, TimeoutError: as `Judge.decide`.
+        """
+        begun = asyncio.get_running_loop().time()
+        secret = release_secret(request)
+        if secret is None:
+            return encode_response(request.uid)
+        decision = await self._judge.decide(request, secret, deadline=deadline)
+        self._log.record(decision, asyncio.get_running_loop().time() - begun)
+        judgement = decision.judgement
+        denial = judgement.denial
+        return encode_response(
+            request.uid,
+            denial=None if denial is None else signed(denial, decision.id),
+            warnings=warnings(judgement.warnings, decision.id),
+            audit_annotations={
+                DECISION_ANNOTATION: decision.id,
+                RESULT_ANNOTATION: judgement.verdict.result.value,
+                REASON_ANNOTATION: judgement.verdict.ground.value,
+            },
+        )
