@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,20 @@ def encode_release(document: Mapping[str, Any] | bytes, *, compress: bool = True
     """
     text = document if isinstance(document, bytes) else go_json(document)
     return base64.b64encode(gzip.compress(text, mtime=0) if compress else text)
+
+
+def encode_bomb(mebibytes: int, *, claimed_size: int | None = None) -> bytes:
+    """Make a payload that decompresses to so many mebibytes of zeros; a claimed size is a lie of its trailer."""
+    zeros = bytes(1 << 20)
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    block = deflate.compress(zeros) + deflate.flush(zlib.Z_FULL_FLUSH)  # complete in itself, so it can be repeated
+    checksum = 0
+    for _ in range(mebibytes):
+        checksum = zlib.crc32(zeros, checksum)
+    size = len(zeros) * mebibytes if claimed_size is None else claimed_size
+    header = gzip.compress(b"", mtime=0)[:10]
+    trailer = checksum.to_bytes(4, "little") + size.to_bytes(4, "little")
+    return base64.b64encode(header + block * mebibytes + deflate.flush() + trailer)
 
 
 def go_json(value: object) -> bytes:

@@ -82,11 +82,14 @@ def read_chart_label(value: str, known_names: Collection[str]) -> tuple[str, str
     ]
     if not splits:
         return value, None
-    name, version = max(splits, key=lambda split: (split[0] in known_names, split[1].count(".") >= 2, -len(split[0])))
+    name, version = max(
+        splits, key=lambda split: (split[0] in known_names, bool(_ALL_NUMBERS.match(split[1])), -len(split[0]))
+    )
     return name, None if cut_off else version
 
 
 _VERSION_START: Final = re.compile(r"v?\d", re.ASCII)
+_ALL_NUMBERS: Final = re.compile(r"v?\d+\.\d+\.\d", re.ASCII)
 
 
 # -- search ------------------------------------------------------------------------------------------------------------
@@ -95,21 +98,19 @@ _Found = tuple[Label, str]
 
 # Behind a key: its closing quotation mark, the colon, anchors and tags, the sign of a block, an opening quotation mark.
 _VALUE: Final = r"""["']?\s*+:\s*+(?:[&!]\S*+\s++)*+(?:[|>][-+\d]*+\s++)?["']?([\w.+-]*+)"""
-_SEARCHES: Final = (  # separate, as each is fast by its literal beginning
-    re.compile(rf"(helm\.sh/chart){_VALUE}", re.ASCII),
-    re.compile(rf"(licet\.dev/(?:product|version)){_VALUE}", re.ASCII),
-)
+_SEARCHES: Final = {label: re.compile(re.escape(label) + _VALUE, re.ASCII) for label in Label}
 
 
 def _search(text: str) -> frozenset[_Found]:
     """Find all that looks like one of the labels; a value that is an alias or is no plain word is given as empty."""
     found: set[_Found] = set()
-    for search in _SEARCHES:
+    for label, search in _SEARCHES.items():
+        values: set[str] = set()
         for match in search.finditer(text):
-            if len(match[2]) <= bounds.LABEL_LENGTH:  # Kubernetes takes no longer one
-                found.add((Label(match[1]), match[2]))
-            if len(found) > bounds.RELEASE_CHART_NAMES:
+            values.add(match[1])
+            if len(values) > bounds.RELEASE_CHART_NAMES:
                 raise ReleaseError(f"the release has labels of more than {bounds.RELEASE_CHART_NAMES} charts")
+        found.update((label, value) for value in values if len(value) <= bounds.LABEL_LENGTH)  # as Kubernetes demands
     return frozenset(found)
 
 

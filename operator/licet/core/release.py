@@ -76,8 +76,11 @@ def decode_release(payload: bytes) -> Release:
 
 def _decode_base64(payload: bytes) -> bytes:
     """Decode like Go's base64.StdEncoding: padded, with line breaks anywhere, and with unused bits that may be set."""
+    text = payload.translate(None, delete=b"\r\n")
+    if len(text) % 4 or text.endswith(b"==="):  # Python lets padding pass that stands for nothing
+        raise ReleaseError("the release is not base64: it is cut off, or padded wrongly")
     try:
-        return binascii.a2b_base64(payload.translate(None, delete=b"\r\n"), strict_mode=True)
+        return binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error as error:
         raise ReleaseError(f"the release is not base64: {str(error).lower()}") from None
 
