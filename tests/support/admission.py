@@ -1,0 +1,48 @@
+"""Release Secrets as Helm writes them, and the AdmissionReviews in which the API server asks about them."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from support.helm_releases import encode_release
+
+Json = dict[str, Any]
+
+
+def release_secret(document: Mapping[str, Any], *, payload: bytes | None = None, **changes: Any) -> Json:
+    """The Secret in which Helm keeps a release; `changes` replace its members, `payload` the encoded release."""
+    name, revision = document["name"], document["version"]
+    labels = {"name": name, "owner": "helm", "status": document["info"]["status"], "version": str(revision)}
+    release = encode_release(document) if payload is None else payload
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": f"sh.helm.release.v1.{name}.v{revision}", "labels": labels},
+        "type": "helm.sh/release.v1",
+        "data": {"release": base64.b64encode(release).decode()},
+        **changes,
+    }
+
+
+def review(secret: Json, *, namespace: str = "prod-eu", **changes: Any) -> Json:
+    """The AdmissionReview of creating a Secret; `changes` replace members of its request."""
+    request = {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "kind": {"group": "", "version": "v1", "kind": "Secret"},
+        "resource": {"group": "", "version": "v1", "resource": "secrets"},
+        "name": secret["metadata"].get("name", ""),
+        "namespace": namespace,
+        "operation": "CREATE",
+        "userInfo": {"username": "jane", "groups": ["system:authenticated"]},
+        "object": secret,
+        "oldObject": None,
+        "dryRun": False,
+        "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
+    }
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**request, **changes}}
+
+
+def encoded(document: object) -> bytes:
+    """JSON, as it is posted."""
+    return json.dumps(document).encode()

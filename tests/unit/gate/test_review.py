@@ -1,0 +1,105 @@
+import json
+
+import pytest
+
+from licet.gate.review import ReviewError, encode_response, read_review, release_secret
+from support.admission import encoded, review
+from support.admission import release_secret as make_secret
+from support.helm_releases import encode_release, release_document
+
+SECRET = make_secret(release_document())
+
+
+def changed(**changes):
+    return encoded({**review(SECRET), **changes})
+
+
+def test_review_is_read_as_far_as_it_matters():
+    request = read_review(encoded(review(SECRET, dryRun=True)))
+    assert (request.uid, request.namespace, request.operation) == (
+        "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "prod-eu",
+        "CREATE",
+    )
+    assert (request.user_info.username, request.dry_run) == ("jane", True)
+
+
+def test_release_secret_is_found_in_the_object():
+    found = release_secret(read_review(encoded(review(SECRET))))
+    assert (found.name, found.named_in_labels, found.type) == ("sh.helm.release.v1.web.v1", "web", "helm.sh/release.v1")
+    assert found.payload == encode_release(release_document())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b'"AdmissionReview"',
+        b"[]",
+        b"{}",
+        encoded(review(SECRET))[:-100],
+        encoded(review(SECRET)) + b"{}",
+        changed(kind="Secret"),
+        changed(apiVersion="admission.k8s.io/v1beta1"),
+        changed(apiVersion="admission.k8s.io/v2"),
+        changed(request=None),
+        changed(request={"uid": "1"}),
+        encoded(review(SECRET, uid=1)),
+        b'{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": ' + b"[" * 100_000,
+    ],
+)
+def test_anything_but_a_review_of_v1_is_refused(body):
+    with pytest.raises(ReviewError, match="not "):
+        read_review(body)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"operation": "UPDATE"},
+        {"operation": "DELETE", "object": None},
+        {"kind": {"group": "", "version": "v1", "kind": "ConfigMap"}},
+        {"kind": {"group": "example.com", "version": "v1", "kind": "Secret"}},
+        {"object": SECRET | {"type": "Opaque"}},
+        {"object": SECRET | {"type": "helm.sh/plugin.v1"}},
+        {"object": {"metadata": {}}},
+    ],
+)
+def test_nothing_but_the_creation_of_a_release_is_the_gates_to_judge(changes):
+    assert release_secret(read_review(encoded(review(SECRET, **changes)))) is None
+
+
+@pytest.mark.parametrize("object_", [None, [], "x", {}, SECRET | {"data": {"release": "?"}}, SECRET | {"data": []}])
+def test_object_that_is_no_secret_is_refused(object_):
+    with pytest.raises(ReviewError, match="not a Secret"):
+        release_secret(read_review(encoded(review(SECRET, object=object_))))
+
+
+def test_errors_show_nothing_of_the_content():
+    secret = SECRET | {"data": {"release": "c2VjcmV0!"}}
+    with pytest.raises(ReviewError) as caught:
+        release_secret(read_review(encoded(review(secret))))
+    assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_permission_carries_warnings_and_audit_annotations():
+    answer = json.loads(encode_response("u", warnings=["careful"], audit_annotations={"decision": "01J"}))
+    assert answer == {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": {
+            "uid": "u",
+            "allowed": True,
+            "status": None,
+            "warnings": ["careful"],
+            "auditAnnotations": {"decision": "01J"},
+        },
+    }
+
+
+def test_denial_is_a_403_with_its_message():
+    response = json.loads(encode_response("u", denial="no"))["response"]
+    assert not response["allowed"]
+    assert response["status"] == {"code": 403, "reason": "Forbidden", "message": "no", "status": "Failure"}
