@@ -23,7 +23,7 @@ class InputError(LicetError):
     """What the command line was given can't be used: a file that can't be read, or that holds something else."""
 
 
-def read_bytes(path: str) -> bytes:
+def read_bytes(path: str, *, may_be_empty: bool = False) -> bytes:
     """Read a file, or standard input for `-`.
 
     Raises:
@@ -37,7 +37,7 @@ def read_bytes(path: str) -> bytes:
                 raw = file.read(bounds.FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         raise InputError(f"{name_of(path)} can't be read: {getattr(error, 'strerror', None) or error}") from error
-    if not raw:
+    if not raw and not may_be_empty:
         raise InputError(f"{name_of(path)} is empty")
     if len(raw) > bounds.FILE_BYTES:
         raise InputError(f"{name_of(path)} is larger than {bounds.FILE_BYTES // 2**20} MiB, the most that is read")

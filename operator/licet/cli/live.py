@@ -5,11 +5,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import click
-from click.decorators import FC
-
 from licet import __version__
-from licet.cli.files import FILE
+from licet.cli.facts import Facts
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.ledger import Ledger
@@ -19,6 +16,7 @@ from licet.cluster.state import MEMORY_NAME, TOKENS_NAME, read_kept_tokens, read
 from licet.core.errors import LicetError
 from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
+from licet.core.timestamps import format_instant
 from licet.core.verdict import RanHere
 
 COMPONENT: Final = "licet-cli"
@@ -38,20 +36,8 @@ class Cluster:
     memory: Memory
 
 
-def cluster_options(function: FC) -> FC:
-    """Add the options `--kubeconfig` and `--context` of kubectl."""
-    kubeconfig = click.option(
-        "--kubeconfig",
-        type=FILE,
-        metavar="FILE",
-        help="The kubeconfig to use.  [default: as kubectl: KUBECONFIG, then ~/.kube/config]",
-    )
-    context = click.option("--context", "kube_context", metavar="NAME", help="The context of the kubeconfig to use.")
-    return kubeconfig(context(function))
-
-
 def ask(kubeconfig: str | None, kube_context: str | None, question: Callable[[KubeApi], Coroutine[Any, Any, T]]) -> T:
-    """Ask the cluster that the options of `cluster_options` name.
+    """Ask the cluster that the options `--kubeconfig` and `--context` name.
 
     Raises:
         ClusterError: it does not answer, or does not let the caller.
@@ -122,13 +108,23 @@ async def read_cluster(api: KubeApi, operator_namespace: str) -> Cluster:
     return Cluster(ledger, (read_memory(memory) if memory is not None else None) or Memory())
 
 
-async def read_place(api: KubeApi, namespace: str, release: str) -> tuple[Namespace, RanHere]:
-    """Read a namespace, and what is remembered of a release in it; raises `ApiError`."""
-    found, installation = await asyncio.gather(
+async def facts_from_cluster(api: KubeApi, *, operator_namespace: str, namespace: str, release: str, at: int) -> Facts:
+    """Give what the cluster says about a release; raises `ApiError` and `ClusterError`.
+
+    A namespace that does not exist yet has no labels, as the one that `helm --create-namespace` makes.
+    """
+    cluster, place, installation = await asyncio.gather(
+        read_cluster(api, operator_namespace),
         get_object(api, NAMESPACES.path(name=namespace), metadata_only=True),
         get_object(api, INSTALLATIONS.path(namespace, release)),
     )
-    return (
-        read_namespace(found) if found is not None else Namespace(namespace),
-        read_ran_here(installation) if installation is not None else RanHere(),
+    latest = max(cluster.memory.marks.values(), default=0)
+    return Facts(
+        registry=cluster.ledger.registry,
+        assessment=cluster.ledger.assess(cluster.memory, at),
+        namespace=read_namespace(place) if place is not None else Namespace(namespace),
+        ran_here=read_ran_here(installation) if installation is not None else RanHere(),
+        notes=(f"the cluster has seen {format_instant(latest)}; licenses are not judged for earlier",)
+        if latest > at
+        else (),
     )

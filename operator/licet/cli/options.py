@@ -6,9 +6,22 @@ from typing import Final
 import click
 from click.decorators import FC
 
+from licet.cli.files import FILE
 from licet.core.timestamps import parse_instant
 
 OPERATOR_NAMESPACE: Final = "licet-system"
+
+
+def cluster_options(function: FC) -> FC:
+    """Add the options `--kubeconfig` and `--context` of kubectl."""
+    kubeconfig = click.option(
+        "--kubeconfig",
+        type=FILE,
+        metavar="FILE",
+        help="The kubeconfig to use.  [default: as kubectl: KUBECONFIG, then ~/.kube/config]",
+    )
+    context = click.option("--context", "kube_context", metavar="NAME", help="The context of the kubeconfig to use.")
+    return kubeconfig(context(function))
 
 
 def at_option(function: FC) -> FC:
@@ -29,6 +42,18 @@ def cluster_uid_option(function: FC) -> FC:
         metavar="UID",
         help="UID of the cluster's namespace kube-system, for licenses that are bound to clusters; without it such "
         "bindings are left out of account.",
+    )
+    return decorate(function)
+
+
+def labels_option(function: FC) -> FC:
+    """Add the option `--namespace-labels KEY=VALUE,…`, a mapping."""
+    decorate = click.option(
+        "--namespace-labels",
+        metavar="KEY=VALUE,…",
+        default="",
+        callback=_read_labels,
+        help="With files: the labels of the namespace, for Licenses that select namespaces by them.",
     )
     return decorate(function)
 
@@ -54,3 +79,10 @@ def _read_instant(_ctx: click.Context, _param: click.Parameter, value: str | Non
         return parse_instant(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def _read_labels(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[str, str]:
+    pairs = [text.strip().partition("=") for text in value.split(",") if text.strip()]
+    if any(not key or not equals for key, equals, _ in pairs):
+        raise click.BadParameter("expected labels as KEY=VALUE, with commas between them")
+    return {key: text for key, _, text in pairs}

@@ -156,7 +156,8 @@ def run(program: click.Command, arguments: Sequence[str], *, called: str = PROGR
     try:
         with program.make_context(called, list(arguments), color=color) as context:
             result = program.invoke(context)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # as it is where the caller has closed it
+                sys.stdout.flush()
             return result if isinstance(result, ExitCode) else ExitCode.YES
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

@@ -1,0 +1,221 @@
+"""`licet explain`: why what is installed is licensed, or is not."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from licet.cli.facts import Facts, describe_chart
+from licet.cli.live import ClusterError, ask, facts_from_cluster, get_object
+from licet.cli.live import explain as explain_error
+from licet.cli.options import at_option, cluster_options, operator_namespace_option
+from licet.cli.output import Format, emit, output_option, printable, table
+from licet.cli.program import Command, Example, Group, examples
+from licet.cluster.api import KubeApi
+from licet.cluster.errors import ApiError
+from licet.cluster.resource import INSTALLATIONS, SECRETS
+from licet.cluster.state import secret_data
+from licet.controller.releases import Releases, Revision
+from licet.core.claims import Grant
+from licet.core.errors import ReleaseError
+from licet.core.evaluate import contributions
+from licet.core.reasons import State
+from licet.core.release import RELEASE_TYPE, Release, decode_release
+from licet.core.subjects import Origin, Subject, find_subjects
+from licet.core.timestamps import format_instant
+from licet.core.vendors import ProductClaim
+from licet.core.verdict import ChartVerdict, RanHere, ReleaseRef, Result, judge
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """An explanation shows what is there, what licenses say about it, and what they would admit."""
+
+
+@examples(
+    Example("Find out why a release is or isn't licensed", "licet explain release web -n prod-eu"),
+    Example("List the versions that it may go back to", "licet explain release web -n prod-eu -o json | jq .history"),
+)
+@click.command(cls=Command, short_help="Explain what licenses say about a Helm release")
+@click.argument("name")
+@click.option("-n", "--namespace", required=True, metavar="NS", help="The namespace of the release.")
+@at_option
+@operator_namespace_option
+@cluster_options
+@output_option
+def release(
+    *,
+    name: str,
+    namespace: str,
+    at: int,
+    operator_namespace: str,
+    kubeconfig: str | None,
+    kube_context: str | None,
+    output: Format | None,
+) -> None:
+    """NAME is that of helm list. Shown are the charts of the release that need a license, and why they have one or not.
+
+    Below stand the versions that ran here before, of which those may come back that were licensed, and what the
+    licenses of this namespace cover.
+
+    It reads what licet check reads, and the release itself; where you may not, it goes by the inventory.
+    """
+    found = ask(
+        kubeconfig,
+        kube_context,
+        lambda api: _read(api, operator_namespace=operator_namespace, namespace=namespace, name=name, at=at),
+    )
+    if output is None:
+        click.echo("\n".join(_lines(found)))
+    else:
+        emit([_document(found)], output)
+
+
+command.add_command(release)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A release, and everything that tells of it."""
+
+    name: str
+    namespace: str
+    revision: Revision | None  # the one that runs, where the caller may read it
+    charts: tuple[ChartVerdict, ...]  # as judged for this namespace, without what is remembered
+    history: Sequence[Mapping[str, Any]]  # of the Installation
+    covered: tuple[Mapping[str, str | None], ...]  # by the licenses that this namespace has of these products
+    notes: tuple[str, ...]
+
+
+async def _read(api: KubeApi, *, operator_namespace: str, namespace: str, name: str, at: int) -> _Found:
+    facts, installation, (running, problem) = await asyncio.gather(
+        facts_from_cluster(api, operator_namespace=operator_namespace, namespace=namespace, release=name, at=at),
+        get_object(api, INSTALLATIONS.path(namespace, name)),
+        _read_running(api, namespace, name),
+    )
+    if installation is None and running is None:
+        raise ClusterError(problem or f"there is no Helm release {name!r} in namespace {namespace!r}")
+    status = (installation or {}).get("status") or {}
+    subjects = tuple(_listed(status)) if running is None else find_subjects(running.release, facts.registry)
+    reference = ReleaseRef(name, (facts.namespace,))
+    claims = dict.fromkeys((subject.claim.vendor, subject.claim.product) for subject in subjects)
+    return _Found(
+        name=name,
+        namespace=namespace,
+        revision=running.revision if running else None,
+        charts=judge(subjects, reference, facts.registry, facts.assessment, RanHere()).charts,
+        history=status.get("history") or (),
+        covered=tuple(entry for claim in claims for entry in _covered(facts, *claim)),
+        notes=(*([problem] if problem else []), *facts.notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    revision: Revision
+    release: Release
+
+
+async def _read_running(api: KubeApi, namespace: str, name: str) -> tuple[_Running | None, str]:
+    """Read the revision of a release that runs; None and perhaps the reason where there is none that can be read."""
+    releases = Releases()
+    try:
+        listed = await api.list(
+            SECRETS.path(namespace),
+            label_selector=f"owner=helm,name={name}",
+            field_selector=f"type={RELEASE_TYPE}",
+            metadata_only=True,
+        )
+        for secret in listed.items:
+            releases.set(namespace, None, Revision.read(secret))
+        revision = releases.running((namespace, name))
+        if revision is None:
+            return None, ""
+        payload = secret_data(await api.get(SECRETS.path(namespace, revision.secret))).get("release", b"")
+        return _Running(revision, decode_release(payload)), ""
+    except ApiError as error:
+        if not error.is_forbidden:
+            raise
+        return None, f"what the inventory has is shown: {explain_error(error)}"
+    except ReleaseError as error:
+        return None, f"what the inventory has is shown: the release can't be read: {error}"
+
+
+def _listed(status: Mapping[str, Any]) -> Iterator[Subject]:
+    """Give the charts that an Installation lists; when they were released it does not say."""
+    for chart in status.get("charts") or ():
+        claim = ProductClaim(chart["vendor"], chart["product"])
+        yield Subject(chart["name"], chart["version"], claim, None, Origin.ROOT)
+
+
+def _covered(facts: Facts, vendor: str, product: str) -> Iterator[Mapping[str, str | None]]:
+    """List what the licenses in force cover, of one product in the namespace."""
+    for part in contributions(facts.assessment, vendor, product, (facts.namespace,)):
+        if part.license.phase is State.EXPIRED:
+            continue
+        for chart, versions in _chart_entries(part.grant):
+            yield {
+                "license": part.license.licenses[0],
+                "product": product,
+                "plan": part.grant.plan,
+                "chart": chart,
+                "versions": versions,
+                "maintenanceUntil": str(part.grant.maintenance_until) if part.grant.maintenance_until else None,
+                "until": format_instant(part.license.token.claims.grace_until),
+            }
+
+
+def _chart_entries(grant: Grant) -> list[tuple[str, str]]:
+    if grant.charts is None:
+        return [("*", "every version")]
+    return [(entry.name.text, entry.versions_text) for entry in grant.charts]
+
+
+def _lines(found: _Found) -> Iterator[str]:
+    revision = found.revision
+    where = f"Release {found.name} in namespace {found.namespace}"
+    yield printable(f"{where}, revision {revision.number} ({revision.status})" if revision else where)
+    if found.charts:
+        yield "\n" + table(
+            ("CHART", "VERSION", "PRODUCT", "LICENSED", "REASON", "LICENSE"), [_row(chart) for chart in found.charts]
+        )
+    else:
+        yield "\nNothing in it needs a license."
+    yield from (f"\n{printable(chart.explanation)}" for chart in found.charts if chart.explanation)
+    if found.history:
+        yield "\nWhat ran here; a version that ran licensed may come back, whatever has become of the license:"
+        yield table(
+            ("REVISION", "CHART", "VERSION", "LICENSED"),
+            [(each["revision"], each["chart"], each["version"], _yes_no(each["licensed"])) for each in found.history],
+        )
+    if found.covered:
+        columns = ("license", "plan", "chart", "versions", "maintenanceUntil", "until")
+        yield "\nWhat the licenses of this namespace cover:"
+        yield table(
+            ("LICENSE", "PLAN", "CHART", "VERSIONS", "MAINTAINED-UNTIL", "UNTIL"),
+            [[entry[column] or "" for column in columns] for entry in found.covered],
+        )
+    yield from (f"\nnote: {printable(note)}" for note in found.notes)
+
+
+def _row(chart: ChartVerdict) -> tuple[str, ...]:
+    subject, licensed = chart.subject, _yes_no(chart.result is Result.ALLOWED)
+    return subject.name, subject.version or "unknown", subject.claim.product, licensed, chart.ground, chart.license
+
+
+def _yes_no(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def _document(found: _Found) -> dict[str, object]:
+    return {
+        "release": found.name,
+        "namespace": found.namespace,
+        "revision": found.revision.number if found.revision else None,
+        "charts": [describe_chart(chart) for chart in found.charts],
+        "history": list(found.history),
+        "covered": list(found.covered),
+        "notes": list(found.notes),
+    }

@@ -1,0 +1,79 @@
+"""What a verdict about a chart depends on, and the same from files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from licet.cli.files import InputError
+from licet.cli.manifests import Manifests
+from licet.core.licenses import Assessment
+from licet.core.memory import Memory
+from licet.core.namespaces import Namespace
+from licet.core.vendors import VendorRegistry
+from licet.core.verdict import ChartVerdict, RanHere
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Vendors and Licenses, judged at one instant, and the place of the release."""
+
+    registry: VendorRegistry
+    assessment: Assessment
+    namespace: Namespace
+    ran_here: RanHere
+    notes: tuple[str, ...] = ()
+    """What else a person should know who reads the verdict."""
+
+
+def facts_from_files(manifests: Manifests, namespace: Namespace, *, cluster_uid: str | None, at: int) -> Facts:
+    """Give what files say, about a namespace in which nothing is installed yet.
+
+    Args:
+        manifests: from the files.
+        namespace: of the release.
+        cluster_uid: UID of the namespace `kube-system` of the cluster, or None, where bindings to clusters do
+            not matter.
+        at: epoch seconds.
+
+    Raises:
+        InputError: no Vendor is among the manifests.
+    """
+    if not manifests.vendors:
+        raise InputError("the files hold no Vendor; --vendor tells which charts need a license, and whose keys count")
+    ledger = manifests.ledger(cluster_uid)
+    assessment = ledger.assess(Memory(), at)
+    notes = [*_not_counting(assessment), *_not_for(namespace, assessment)]
+    if cluster_uid is None:
+        notes += _bound(assessment)
+    return Facts(ledger.registry, assessment, namespace, RanHere(), tuple(notes))
+
+
+def describe_chart(chart: ChartVerdict) -> dict[str, object]:
+    """Write the verdict about a chart for programs."""
+    return {
+        "name": chart.subject.name,
+        "version": chart.subject.version,
+        "vendor": chart.subject.claim.vendor,
+        "product": chart.subject.claim.product,
+        "result": str(chart.result),
+        "reason": str(chart.ground),
+        "license": chart.license or None,
+        "explanation": chart.explanation,
+    }
+
+
+def _not_counting(assessment: Assessment) -> Iterator[str]:
+    for standing in assessment.standings.values():
+        if standing.phase is None:
+            yield f"License {standing.name} does not count ({standing.reason}): {standing.message}"
+
+
+def _not_for(namespace: Namespace, assessment: Assessment) -> Iterator[str]:
+    for license_ in assessment.counting:
+        if not license_.allows(namespace):
+            yield f"License {', '.join(license_.licenses)} is not for namespace {namespace.name}"
+
+
+def _bound(assessment: Assessment) -> Iterator[str]:
+    for license_ in assessment.counting:
+        if license_.token.claims.license.bindings.clusters is not None:
+            yield f"License {license_.licenses[0]} is bound to clusters; --cluster-uid tells which to judge for"
