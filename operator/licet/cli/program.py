@@ -161,28 +161,32 @@ def run(program: click.Command, arguments: Sequence[str], *, called: str = PROGR
             return result if isinstance(result, ExitCode) else ExitCode.YES
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo(err=True)
-        return ExitCode.INTERRUPTED
-    except click.UsageError as error:
-        complain(error.format_message().rstrip("."), color=color)
-        if error.ctx is not None:
-            click.echo(f"{error.ctx.command_path} --help explains the command.", err=True)
-    except click.ClickException as error:
-        complain(error.format_message(), color=color)
-    except LicetError as error:
-        complain(str(error), color=color)
-    except BrokenPipeError:
-        _discard_output()
-        return ExitCode.OUTPUT_CLOSED
-    except OSError as error:  # such as a disk that is full; files that can't be read are answered where they are read
-        complain(f"{error.strerror or error}", color=color)
-    return ExitCode.UNUSABLE
+    except (click.ClickException, click.Abort, KeyboardInterrupt, LicetError, OSError) as error:
+        return _fail(error, color=color)
 
 
 def complain(message: str, *, color: bool | None = None) -> None:
     """Say on standard error what is wrong, under the program's name."""
     click.echo(f"{click.style(f'{PROGRAM}:', fg='red', bold=True)} {message}", err=True, color=color)
+
+
+def _fail(error: BaseException, *, color: bool | None) -> ExitCode:
+    match error:
+        case click.Abort() | KeyboardInterrupt():
+            click.echo(err=True)  # after the ^C that the terminal shows
+            return ExitCode.INTERRUPTED
+        case BrokenPipeError():
+            _discard_output()
+            return ExitCode.OUTPUT_CLOSED
+        case click.ClickException():
+            complain(error.format_message().rstrip("."), color=color)
+        case OSError():  # such as a disk that is full; files that can't be read are answered where they are read
+            complain(error.strerror or str(error), color=color)
+        case _:
+            complain(str(error), color=color)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(f"{error.ctx.command_path} --help explains the command.", err=True)
+    return ExitCode.UNUSABLE
 
 
 def _write_summary(summary: str | None, formatter: click.HelpFormatter) -> None:
