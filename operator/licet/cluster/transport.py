@@ -112,7 +112,8 @@ class Transport:
             except _NO_ANSWER as failure:
                 error = _unanswered(f"{method} {path}", failure)
                 error.__cause__ = failure
-                again = method == hdrs.METH_GET and isinstance(failure, aiohttp.ClientError)
+                distrusted = isinstance(failure, aiohttp.ClientConnectorCertificateError)
+                again = method == hdrs.METH_GET and isinstance(failure, aiohttp.ClientError) and not distrusted
                 pause = 0.1 * 2**attempt
             if not again or attempt == _ATTEMPTS:
                 break
@@ -140,37 +141,43 @@ class Transport:
         self, method: str, target: str, headers: dict[str, str], body: bytes, limits: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
         """Send a request, up to the head of its answer; credentials that are refused are read again, once."""
-        while True:
-            begun_at = time.monotonic()
-            if authorization := await self._connection.authorization():
-                headers[hdrs.AUTHORIZATION] = authorization
-            endpoint = self._connection.endpoint
-            try:
-                response = await self._session.request(
-                    method,
-                    URL(endpoint.server + target, encoded=True),
-                    data=body or None,
-                    headers=headers,
-                    ssl=endpoint.tls,
-                    server_hostname=endpoint.tls_server_name,
-                    proxy=endpoint.proxy,
-                    timeout=limits,
-                    allow_redirects=False,
-                )
-            except aiohttp.ClientConnectorCertificateError:
-                self._count(method, 0)
-                if not await self._connection.reread(tried_at=begun_at):
-                    raise
-                continue
-            except _NO_ANSWER:
-                self._count(method, 0)
+        begun_at = time.monotonic()
+        try:
+            response = await self._send_once(method, target, headers, body, limits)
+        except aiohttp.ClientConnectorCertificateError:
+            if not await self._connection.reread(tried_at=begun_at):
                 raise
-            self._count(method, response.status)
-            if date := response.headers.get(hdrs.DATE):
-                self._last_date = date, time.time()
+        else:
             if response.status != 401 or not await self._connection.reread(tried_at=begun_at):
                 return response
             response.close()
+        return await self._send_once(method, target, headers, body, limits)
+
+    async def _send_once(
+        self, method: str, target: str, headers: dict[str, str], body: bytes, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        if authorization := await self._connection.authorization():
+            headers[hdrs.AUTHORIZATION] = authorization
+        endpoint = self._connection.endpoint
+        try:
+            response = await self._session.request(
+                method,
+                URL(endpoint.server + target, encoded=True),
+                data=body or None,
+                headers=headers,
+                ssl=endpoint.tls,
+                server_hostname=endpoint.tls_server_name,
+                proxy=endpoint.proxy,
+                timeout=limits,
+                allow_redirects=False,
+            )
+        except _NO_ANSWER:
+            self._count(method, 0)
+            raise
+        self._count(method, response.status)
+        if date := response.headers.get(hdrs.DATE):
+            self._last_date = date, time.time()
+        return response
 
     def _count(self, method: str, status: int) -> None:
         counter = self._counters.get((method, status))
