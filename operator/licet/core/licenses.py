@@ -1,30 +1,33 @@
 """Which licenses count: all Licenses of the cluster, judged together at one instant.
 
 - A token whose `iat` lies over ten minutes ahead, or whose `nbf` has not passed, is `NotYetValid` and changes nothing.
+  Others are evidence of how late it is at least: by their `iat` too, the licenses of their issuer are judged.
 - Of the others, per issuer, subject and series, only the highest rank counts, even when it is expired, and even when
-  the one that was higher has been deleted meanwhile: that is remembered. The rest is `Superseded`.
+  the one that was higher has been deleted meanwhile: that is remembered. The rest is `Superseded`. What is remembered
+  of a token that is here and has not begun is due to a clock that was wrong, and void.
 - One that counts is `Verified` until `exp`, then `InGrace` until its grace period ends, then `Expired`.
-- The same token in several Licenses counts once, for the namespaces of all of them.
+- The same token in several Licenses counts once, for the namespaces of all of them. Tokens are the same when their
+  payloads are: a vendor signs one again after a change of keys, and of ECDSA's signatures anybody can make another.
 - A grant of a product that the Vendor does not list carries no rights.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from licet.core import bounds
 from licet.core.claims import Grant
 from licet.core.errors import VerificationError
 from licet.core.memory import Memory, Rank, SeriesKey
 from licet.core.namespaces import Namespace, NamespaceScope
 from licet.core.reasons import Oddity, Reason, State
-from licet.core.timestamps import SECONDS_PER_DAY, format_instant
+from licet.core.timestamps import format_instant
 from licet.core.token import VerifiedToken
+from licet.core.validity import expires_soon, has_begun, is_issued, next_change, phase_of
 from licet.core.vendors import VendorRegistry
 
-EXPIRING_SOON_SECONDS: Final = 30 * SECONDS_PER_DAY
+_ALONE: Final = "\0"  # before the ID of a token without a series; no series begins like this, and it is not remembered
 
 _REASON_OF_PHASE: Final = {
     State.ACTIVE: Reason.VERIFIED,
@@ -66,6 +69,15 @@ class CountingLicense:
         return self.token.claims.license.bindings.allows_namespace(namespace.name) and any(
             scope is None or scope.allows(namespace) for scope in self.scopes
         )
+
+    def name_for(self, namespaces: Sequence[Namespace]) -> str:
+        """Name a License that carries the token to the namespaces: to all of them, or else to the first."""
+        carriers = list(zip(self.licenses, self.scopes, strict=True))
+        for wanted in (namespaces, namespaces[:1]):
+            for name, scope in carriers:
+                if scope is None or all(scope.allows(namespace) for namespace in wanted):
+                    return name
+        return self.licenses[0]
 
     @property
     def restricted(self) -> bool:
@@ -130,72 +142,82 @@ def assess(candidates: Iterable[Candidate], registry: VendorRegistry, memory: Me
         clock: epoch seconds; each issuer's effective instant is the later of this and its mark.
     """
     standings: dict[str, Standing] = {}
-    carriers: defaultdict[str, list[Candidate]] = defaultdict(list)  # by token text: one token counts once
+    carriers: defaultdict[str, list[Candidate]] = defaultdict(list)
+    tokens: dict[str, VerifiedToken] = {}  # by payload, so that one token counts once
     for candidate in candidates:
-        if isinstance(candidate.token, VerificationError):
-            error = candidate.token
+        token = candidate.token
+        if isinstance(token, VerificationError):
             standings[candidate.name] = Standing(
-                candidate.name, error.reason, str(error), None, None, scope=candidate.scope
+                candidate.name, token.reason, str(token), None, None, scope=candidate.scope
             )
         else:
-            carriers[candidate.token.text].append(candidate)
+            carriers[token.payload].append(candidate)
+            tokens[token.payload] = max(token, tokens.get(token.payload, token), key=lambda copy: copy.text)
 
-    tokens = [carrier[0].token for carrier in carriers.values() if isinstance(carrier[0].token, VerifiedToken)]
-    accepted = [token for token in tokens if _issued(token, memory.now(token.claims.iss, clock))]
-    groups: defaultdict[SeriesKey, list[VerifiedToken]] = defaultdict(list)
-    for token in accepted:
-        groups[_series_key(token)].append(token)
+    memory = replace(memory, marks=_marks(tokens.values(), memory, clock))
+    issued: defaultdict[SeriesKey, list[VerifiedToken]] = defaultdict(list)
+    waiting: set[tuple[SeriesKey, Rank]] = set()
+    for token in tokens.values():
+        now = memory.now(token.claims.iss, clock)
+        if is_issued(token, now):
+            issued[_series_key(token)].append(token)
+        if not has_begun(token, now):
+            waiting.add((_series_key(token), token.rank))
 
     highest = dict(memory.highest)
-    counting: list[CountingLicense] = []
-    for key, members in groups.items():
+    counting: dict[str, CountingLicense] = {}
+    for key, members in issued.items():
         now = memory.now(key[0], clock)
-        begun = [token for token in members if token.claims.nbf <= now]
+        begun = [token for token in members if has_begun(token, now)]
         top = max(begun, key=lambda token: (token.rank, token.text), default=None)
         remembered = memory.highest.get(key)
-        if top is not None and (remembered is None or top.rank >= remembered):
-            counting.append(_counting(top, carriers[top.text], registry, now))
-            if top.series[0] == "series":
-                highest[key] = top.rank
+        if top is not None and (remembered is None or top.rank >= remembered or (key, remembered) in waiting):
+            counting[top.payload] = _counting(top, carriers[top.payload], registry, now)
+            highest[key] = top.rank
 
-    counting_by_text = {license_.token.text: license_ for license_ in counting}
-    for token in tokens:
+    for payload, token in tokens.items():
         now = memory.now(token.claims.iss, clock)
         key = _series_key(token)
-        license_ = counting_by_text.get(token.text)
-        reason, message = _explain(token, license_, highest.get(key), groups[key], now)
-        findings = (*_sequence_findings(token, groups[key]), *_product_findings(token, registry))
-        for candidate in carriers[token.text]:
+        license_ = counting.get(payload)
+        reason, message = _explain(token, license_, highest.get(key), now)
+        findings = (*_sequence_findings(token, issued[key]), *_product_findings(token, registry))
+        for candidate in carriers[payload]:
             standings[candidate.name] = Standing(
                 name=candidate.name,
                 reason=Reason.TOKEN_UNAVAILABLE if candidate.unavailable else reason,
                 message=f"{candidate.unavailable}; {message}" if candidate.unavailable else message,
-                token=token,
+                token=candidate.token if isinstance(candidate.token, VerifiedToken) else None,
                 phase=license_.phase if license_ else None,
-                expiring_soon=bool(
-                    license_ and license_.phase is not State.EXPIRED and token.claims.exp - now <= EXPIRING_SOON_SECONDS
-                ),
+                expiring_soon=license_ is not None and expires_soon(token, now),
                 findings=findings,
                 scope=candidate.scope,
             )
-    marks = dict(memory.marks)
-    for token in accepted:
-        marks[token.claims.iss] = max(marks.get(token.claims.iss, 0), token.claims.iat)
     return Assessment(
         standings=standings,
-        counting=tuple(sorted(counting, key=lambda license_: (license_.token.claims.iat, license_.token.claims.jti))),
-        memory=Memory(marks=marks, highest=highest),
-        next_change=_next_change(tokens, memory, clock),
+        counting=tuple(sorted(counting.values(), key=_order)),
+        memory=replace(memory, highest={key: rank for key, rank in highest.items() if not key[2].startswith(_ALONE)}),
+        next_change=_next_change(tokens.values(), memory, clock),
     )
 
 
-def _issued(token: VerifiedToken, now: int) -> bool:
-    return token.claims.iat <= now + bounds.CLOCK_LEAD_SECONDS
+def _marks(tokens: Iterable[VerifiedToken], memory: Memory, clock: int) -> Mapping[str, int]:
+    """Raise the marks by the tokens that were issued by now; the earliest first, as each may tell that others were."""
+    marks = dict(memory.marks)
+    for token in sorted(tokens, key=lambda token: token.claims.iat):
+        mark = marks.get(token.claims.iss, 0)
+        if is_issued(token, max(clock, mark)):
+            marks[token.claims.iss] = max(mark, token.claims.iat)
+    return marks
+
+
+def _order(license_: CountingLicense) -> tuple[int, str, str]:
+    """Put the latest license last; the text makes the order total, should a vendor have given two licenses one ID."""
+    return license_.token.claims.iat, license_.token.claims.jti, license_.token.text
 
 
 def _series_key(token: VerifiedToken) -> SeriesKey:
     kind, series = token.series
-    return token.claims.iss, token.claims.sub, series if kind == "series" else f"\0{series}"
+    return token.claims.iss, token.claims.sub, series if kind == "series" else _ALONE + series
 
 
 def _counting(
@@ -204,24 +226,17 @@ def _counting(
     vendor = registry.get(token.vendor)
     return CountingLicense(
         token=token,
-        phase=_phase(token, now),
+        phase=phase_of(token, now),
         grants=tuple(grant for grant in token.claims.license.grants if vendor and vendor.lists(grant.product)),
         licenses=tuple(sorted(candidate.name for candidate in carriers)),
         scopes=tuple(candidate.scope for candidate in sorted(carriers, key=lambda candidate: candidate.name)),
     )
 
 
-def _phase(token: VerifiedToken, now: int) -> State:
-    if now < token.claims.exp:
-        return State.ACTIVE
-    return State.GRACE if now < token.claims.grace_until else State.EXPIRED
-
-
 def _explain(
     token: VerifiedToken,
     counting: CountingLicense | None,
     highest: Rank | None,
-    group: Sequence[VerifiedToken],
     now: int,
 ) -> tuple[Reason, str]:
     claims = token.claims
@@ -232,13 +247,13 @@ def _explain(
             State.GRACE: f"expired at {ends}; its grace period ends at {grace}. Apply a renewed license before",
             State.EXPIRED: f"expired at {ends}, and its grace period ended at {grace}. Apply a renewed license",
         }.get(counting.phase, "")
-    if not _issued(token, now):
+    if not is_issued(token, now):
         return Reason.NOT_YET_VALID, (
             f"issued at {format_instant(claims.iat)}, which is in the future; check the clock of this cluster"
         )
     if claims.nbf > now:
-        return Reason.NOT_YET_VALID, f"it becomes valid at {format_instant(claims.nbf)}"
-    sequence, _, token_id = highest or max(other.rank for other in group)
+        return Reason.NOT_YET_VALID, f"becomes valid at {format_instant(claims.nbf)}"
+    sequence, _, token_id = highest or token.rank
     return Reason.SUPERSEDED, (
         f"license {token_id} of the same series, with sequence {sequence}, takes the place of this one "
         f"(sequence {claims.license.sequence})"
@@ -249,7 +264,7 @@ def _sequence_findings(token: VerifiedToken, group: Sequence[VerifiedToken]) -> 
     rivals = sorted(
         other.claims.jti
         for other in group
-        if other.claims.license.sequence == token.claims.license.sequence and other.text != token.text
+        if other.claims.license.sequence == token.claims.license.sequence and other.payload != token.payload
     )
     if not rivals:
         return ()
@@ -278,18 +293,5 @@ def _product_findings(token: VerifiedToken, registry: VendorRegistry) -> tuple[F
 
 
 def _next_change(tokens: Iterable[VerifiedToken], memory: Memory, clock: int) -> int | None:
-    return min(
-        (instant for token in tokens for instant in _instants(token) if instant > memory.now(token.claims.iss, clock)),
-        default=None,
-    )
-
-
-def _instants(token: VerifiedToken) -> tuple[int, ...]:
-    claims = token.claims
-    return (
-        claims.iat - bounds.CLOCK_LEAD_SECONDS,
-        claims.nbf,
-        claims.exp - EXPIRING_SOON_SECONDS,
-        claims.exp,
-        claims.grace_until,
-    )
+    changes = (next_change(token, memory.now(token.claims.iss, clock)) for token in tokens)
+    return min((change for change in changes if change is not None), default=None)

@@ -82,6 +82,11 @@ class VerifiedToken:
     text: str = field(repr=False)
 
     @property
+    def payload(self) -> str:
+        """The claims as they were signed, in base64url: what two signatures of one license have in common."""
+        return self.text.split(".")[1]
+
+    @property
     def rank(self) -> tuple[int, int, str]:
         """Order within a series: the sequence; of equal ones the later `iat`; then the greater `jti`."""
         return self.claims.license.sequence, self.claims.iat, self.claims.jti

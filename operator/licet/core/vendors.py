@@ -104,9 +104,10 @@ class VendorRegistry:
         return vendors[0]
 
     def issuer_rivals(self, name: str) -> tuple[str, ...]:
-        """Name the other Vendors that have the issuer of this one."""
-        vendor = self._by_name[name]
-        return tuple(other.name for other in self._by_issuer[vendor.issuer] if other.name != name)
+        """Name the other Vendors that have the issuer of this one; none where there is no such Vendor."""
+        vendor = self._by_name.get(name)
+        rivals = self._by_issuer[vendor.issuer] if vendor else []
+        return tuple(other.name for other in rivals if other.name != name)
 
     def claim_conflicts(self, name: str) -> tuple[ClaimConflict, ...]:
         """List the patterns of this Vendor that could match what an older Vendor claims, where the older one holds."""
