@@ -30,7 +30,7 @@ class _Series(BaseModel):
 class _Issuer(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
-    mark: Annotated[int, Field(ge=0, le=bounds.NUMERIC_DATE_MAX)] = 0
+    mark: Annotated[int, Field(ge=0, le=bounds.NUMERIC_DATE_MAX)] | None = None
     series: list[_Series] = Field(default_factory=list)
 
 
@@ -63,7 +63,7 @@ class Memory:
         """Write as JSON, the same text for the same memory."""
         issuers = {
             issuer: _Issuer(
-                mark=self.marks.get(issuer, 0),
+                mark=self.marks.get(issuer),
                 series=[
                     _Series(subject=subject, series=series, sequence=sequence, issued_at=issued_at, id=token_id)
                     for (of, subject, series), (sequence, issued_at, token_id) in sorted(self.highest.items())
@@ -72,7 +72,7 @@ class Memory:
             )
             for issuer in sorted({*self.marks, *(issuer for issuer, _, _ in self.highest)})
         }
-        return _Document(issuers=issuers).model_dump_json()
+        return _Document(issuers=issuers).model_dump_json(exclude_none=True)
 
     @classmethod
     def load(cls, text: str) -> "Memory":
@@ -88,7 +88,7 @@ class Memory:
             where = ".".join(str(part) for part in problem["loc"])
             raise MemoryFormatError(f"the remembered sequences can't be read: {where}: {problem['msg']}") from error
         return cls(
-            marks={issuer: entry.mark for issuer, entry in document.issuers.items()},
+            marks={issuer: entry.mark for issuer, entry in document.issuers.items() if entry.mark is not None},
             highest={
                 (issuer, series.subject, series.series): (series.sequence, series.issued_at, series.id)
                 for issuer, entry in document.issuers.items()
