@@ -1,0 +1,92 @@
+# Everything that development needs; `make` lists it. A fresh clone needs Python >= 3.11 with venv, make, git and the
+# package registries. PYTHON chooses the interpreter: make PYTHON=python3.13 test
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+HACK := PYTHONPATH=hack $(BIN)/python
+CRD_DIRECTORIES := crds charts/licet/crds
+
+# uv.lock says which uv installs what it locks.
+UV_VERSION = $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
+
+STEP = @printf '\n==> %s\n'
+
+.DEFAULT_GOAL := help
+# With -j as well: the output is read from top to bottom, and the tests want the machine for themselves.
+.NOTPARALLEL:
+.PHONY: help .venv control-plane demo cluster cluster-down test test-unit test-integration test-e2e lint format \
+	generate check-generated clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  %-18s%s\n", $$1, $$2 }'
+
+## -- to use it --------------------------------------------------------------------------------------------------------
+
+demo: .venv control-plane ## play the story of a license, with real Helm and a real API server
+	@$(HACK) -m demo
+
+cluster: .venv control-plane ## start a sandbox in .cluster that stays, and print how to use it
+	@$(HACK) -m sandbox start .cluster
+
+cluster-down: $(if $(wildcard .cluster),.venv) ## end the sandbox in .cluster
+	@$(if $(wildcard .cluster),$(HACK) -m sandbox stop .cluster,echo 'no sandbox runs in .cluster')
+
+## -- to change it -----------------------------------------------------------------------------------------------------
+
+test: lint check-generated test-unit test-integration test-e2e ## check and test everything
+	$(STEP) 'everything is fine'
+
+lint: .venv ## check style, types and layers
+	$(STEP) 'lint: style'
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(STEP) 'lint: types'
+	$(BIN)/mypy
+	$(STEP) 'lint: layers'
+	$(BIN)/lint-imports
+
+format: .venv ## format the code, and mend what can be mended by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test-unit: .venv ## run the fast tests
+	$(STEP) 'unit tests'
+	$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+
+test-integration: .venv control-plane ## run the tests of single parts on a real API server
+	$(STEP) 'integration tests'
+	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
+
+test-e2e: .venv control-plane ## run the tests of all parts together, with real Helm
+	$(STEP) 'end-to-end tests'
+	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
+
+generate: .venv ## write what is generated: the CRDs, from the models
+	$(BIN)/python -m licet.resources $(CRD_DIRECTORIES)
+
+check-generated: .venv ## tell whether what is generated is up to date
+	$(STEP) 'generated files'
+	$(BIN)/python -m licet.resources --check $(CRD_DIRECTORIES)
+
+clean: cluster-down ## remove what the other targets have made, save the control plane that all clones share
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+## -- what these need --------------------------------------------------------------------------------------------------
+
+.venv: .venv/.installed ## install Python packages, as uv.lock says
+
+.venv/.installed: pyproject.toml uv.lock
+	$(STEP) 'installing Python packages into .venv'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'licet needs Python 3.11 or newer; choose one with: make PYTHON=python3.13 …' >&2; exit 1; }
+	@$(BIN)/uv --version 2>/dev/null | grep -qF ' $(UV_VERSION) ' || { \
+		$(PYTHON) -m venv .venv && \
+		$(BIN)/python -m pip --disable-pip-version-check install --quiet uv==$(UV_VERSION); }
+	@UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON=$(BIN)/python UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 \
+		env -u VIRTUAL_ENV $(BIN)/uv sync --frozen
+	@touch $@
+
+control-plane: .venv ## build the control plane where that is still to be done: minutes, once for all clones
+	@$(HACK) -m controlplane build > /dev/null

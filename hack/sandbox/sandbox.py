@@ -1,0 +1,257 @@
+"""A sandbox: a control plane, what the chart installs, and the components beside it."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import controlplane
+from controlplane import ApiError, Cluster, ControlPlane
+from sandbox.chart import Manifest, localize, render
+from sandbox.components import HOST, LICET, Component, free_port
+from sandbox.errors import SandboxError
+from sandbox.processes import Process
+
+NAMESPACE: Final = "licet-system"
+
+_READY_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.05
+_LOG_LINES: Final = 10
+_COMPONENTS: Final = ("controller", "gate")
+
+
+class Sandbox:
+    """licet on the control plane of `cluster`, which may have been started by another process.
+
+    `values` are `--set` assignments for the chart.
+    """
+
+    def __init__(self, cluster: Cluster, values: Sequence[str] = ()) -> None:
+        self.cluster = cluster
+        self.namespace = NAMESPACE
+        self._values = values
+
+    @property
+    def directory(self) -> Path:
+        """The directory that everything lies in."""
+        return self.cluster.directory
+
+    @property
+    def log(self) -> Path:
+        """The directory with the logs."""
+        return self.directory / "log"
+
+    @cached_property
+    def controller(self) -> Component:
+        """The controller."""
+        return Component(self.cluster, self.namespace, "controller", self._ports["controller"])
+
+    @cached_property
+    def gate(self) -> Component:
+        """The gate; it does not go on serving after it was told to stop, since nothing has to get around here."""
+        arguments = ("--host", HOST, "--port", str(self._ports["webhook"]), "--drain-seconds", "0")
+        return Component(self.cluster, self.namespace, "gate", self._ports["gate"], arguments)
+
+    @property
+    def _components(self) -> tuple[Component, Component]:
+        return self.controller, self.gate
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The environment for programs that use the sandbox: as its administrator, and without the user's Helm."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "HELM_"))}
+        helm = self.directory / "run" / "helm"
+        return inherited | {
+            "KUBECONFIG": str(self.cluster.kubeconfig),
+            "PATH": f"{self.cluster.bin}{os.pathsep}{inherited.get('PATH', os.defpath)}",
+            **{f"HELM_{kind.upper()}_HOME": str(helm / kind) for kind in ("cache", "config", "data")},
+        }
+
+    def run(self, program: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs kubectl, helm, helm3 or licet to its end, whatever its exit code."""
+        return subprocess.run(
+            [self.cluster.bin / program, *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def install(self) -> None:
+        """Brings CRDs, RBAC and webhook configuration to what the chart says now.
+
+        Raises:
+            SandboxError: the API server refuses them.
+        """
+        link = self.cluster.bin / "licet"
+        if not link.is_symlink():
+            link.symlink_to(LICET)
+        manifests = render(self.cluster.bin / "helm", self.namespace, self._values)
+        definitions, others = localize(manifests, f"https://{HOST}:{self._ports['webhook']}")
+        self._apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}, *definitions])
+        self._kubectl("wait", "--for=condition=Established", "--timeout=30s", *map(_definition_name, definitions))
+        self._apply(others)
+
+    def start(self) -> None:
+        """Starts the components that don't run, and returns when they are ready and the API server asks the gate.
+
+        Raises:
+            SandboxError: that takes more than a minute.
+        """
+        for component in self._components:
+            component.start()
+        self.wait()
+
+    def wait(self) -> None:
+        """Returns when the components are ready and the API server asks the gate.
+
+        Raises:
+            SandboxError: that takes more than a minute, or one of them has ended.
+        """
+        deadline = time.monotonic() + _READY_SECONDS
+        while problem := self._problem():
+            ended = [each for each in (self.controller, self.gate) if not each.process.running]
+            if ended or time.monotonic() > deadline:
+                problem = (
+                    f"{ended[0].name} has ended" if ended else f"not ready after {_READY_SECONDS:.0f} s: {problem}"
+                )
+                raise SandboxError(f"{problem}{self._last_log_lines()}")
+            time.sleep(_POLL_SECONDS)
+
+    def end(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Ends the components; the control plane stays."""
+        for process in _processes(self.directory):
+            process.end(number)
+
+    def _problem(self) -> str | None:
+        """Says what is not ready yet; None where all is."""
+        for component in self._components:
+            if (problem := component.problem()) is not None:
+                return f"{component.name}: {problem}"
+        return self._gate_is_not_asked()
+
+    def _gate_is_not_asked(self) -> str | None:
+        """Tries what the gate refuses, since the API server hears of webhook and CA bundle a moment after the write."""
+        release = {"metadata": {"name": "sandbox-probe"}, "type": "helm.sh/release.v1", "stringData": {"release": "?"}}
+        try:
+            self.cluster.request("POST", "/api/v1/namespaces/default/secrets?dryRun=All", release)
+        except ApiError as error:
+            return None if "denied the request" in str(error) else f"API server: {error}"
+        return "API server: it does not ask the gate yet"
+
+    @cached_property
+    def _ports(self) -> dict[str, int]:
+        """The ports, which stay those that were chosen first."""
+        file = self.directory / "run" / "ports.json"
+        if not file.exists():
+            ports = {name: free_port() for name in ("webhook", *_COMPONENTS)}
+            file.write_text(json.dumps(ports))
+        chosen: dict[str, int] = json.loads(file.read_text())
+        return chosen
+
+    def _apply(self, manifests: Sequence[Manifest]) -> None:
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+        self._kubectl("apply", "--server-side", "--force-conflicts", "--validate=strict", "-f-", stdin=text)
+
+    def _kubectl(self, *arguments: str, stdin: str = "") -> None:
+        answer = self.run("kubectl", *arguments, stdin=stdin)
+        if answer.returncode != 0:
+            raise SandboxError(f"kubectl {arguments[0]} failed: {answer.stderr}")
+
+    def _last_log_lines(self) -> str:
+        text = ""
+        for component in self._components:
+            if component.log.exists():
+                lines = component.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+                text += "".join(f"\n{component.name}: {line}" for line in lines)
+        return text
+
+
+def start(directory: Path) -> Sandbox:
+    """Starts a sandbox that outlives this process, or what of the one in `directory` does not run.
+
+    Raises:
+        SandboxError: it does not become ready; if it did not run before, nothing of it runs now.
+        ControlPlaneError: the control plane does not start.
+    """
+    if controlplane.running(directory):
+        sandbox = Sandbox(Cluster(directory))
+        sandbox.install()
+        sandbox.start()
+        return sandbox
+    stop(directory)
+    with ControlPlane(directory, log_directory=directory / "log") as plane:
+        sandbox = _start(plane)
+        plane.detach()
+    return sandbox
+
+
+def stop(directory: Path) -> bool:
+    """Ends the sandbox in `directory`, or what is left of it, and removes its files; says whether something ran."""
+    processes = [process for process in _processes(directory) if process.running]
+    for process in processes:
+        process.end(signal.SIGKILL)
+    ran = controlplane.stop(directory) or bool(processes)
+    for name in ("run", "log"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+    with contextlib.suppress(OSError):  # it was not there, or holds something that is not of a sandbox
+        directory.rmdir()
+    return ran
+
+
+@contextmanager
+def temporary(values: Sequence[str] = ()) -> Iterator[Sandbox]:
+    """Gives a sandbox that lives as long as the block runs, at most as long as this process; nothing of it stays.
+
+    Raises:
+        SandboxError, ControlPlaneError: as `start`.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="licet-"))
+    watch = _guard(directory)
+    try:
+        with ControlPlane(directory) as plane:
+            yield _start(plane, values)
+    finally:
+        stop(directory)
+        watch.kill()
+        watch.communicate()
+
+
+def _start(plane: ControlPlane, values: Sequence[str] = ()) -> Sandbox:
+    sandbox = Sandbox(plane, values)
+    try:
+        sandbox.install()
+        sandbox.start()
+    except BaseException:
+        sandbox.end()
+        raise
+    return sandbox
+
+
+def _guard(directory: Path) -> "subprocess.Popen[bytes]":
+    """Starts what stops the sandbox should this process die without doing so: it sees its standard input end."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "guard", str(directory)],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def _processes(directory: Path) -> list[Process]:
+    return [Process(directory / "run" / f"{name}.pid") for name in _COMPONENTS]
+
+
+def _definition_name(definition: Manifest) -> str:
+    return f"crd/{definition['metadata']['name']}"
