@@ -170,13 +170,13 @@ class VendorSimulator:
 
     # -- tokens meant for somebody else --------------------------------------------------------------------------------
 
-    def token_for_another_audience(self) -> str:
+    def token_for_another_audience(self, **changes: Any) -> str:
         """Signed by the vendor for another program."""
-        return self.token(aud="updates.acme.example")
+        return self.token(**{"aud": "updates.acme.example", **changes})
 
-    def token_for_another_cluster(self) -> str:
+    def token_for_another_cluster(self, **changes: Any) -> str:
         """Bound to the cluster of another customer, from where it was copied."""
-        return self.token(bindings={"clusters": ["f6f1e8a2-0000-4000-8000-000000000000"]})
+        return self.token(**{"bindings": {"clusters": ["f6f1e8a2-0000-4000-8000-000000000000"]}, **changes})
 
     def token_of_issuer(self, issuer: str) -> str:
         """Signed by this vendor in the name of another issuer."""
@@ -184,10 +184,10 @@ class VendorSimulator:
 
     # -- forgeries -----------------------------------------------------------------------------------------------------
 
-    def forged_token(self) -> str:
+    def forged_token(self, **changes: Any) -> str:
         """Signed with a stranger's key under the ID of the vendor's."""
         stranger = _make_key("stranger", _algorithm(self._keys[self.kid]))
-        return _compact(self.header(), self.claims(), lambda signed: _sign(stranger, signed))
+        return _compact(self.header(), self.claims(**changes), lambda signed: _sign(stranger, signed))
 
     def altered_token(self) -> str:
         """A good one whose payload was given more rights after it was signed."""
