@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from licet.core.errors import LicetError
+from licet.resources import GROUP, VERSION, Definition, Entitlement, Installation, License, Scope, Vendor
 
 # Stricter than Kubernetes' rule for path segments, which only bars ".", "..", "/" and "%": names reach this place from
 # Helm releases and admission reviews too, and must not lead to another object than they say.
@@ -56,7 +57,12 @@ WEBHOOK_CONFIGURATIONS: Final = Resource(
     "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", namespaced=False
 )
 
-VENDORS: Final = Resource("licet.dev", "v1alpha1", "vendors", namespaced=False)
-LICENSES: Final = Resource("licet.dev", "v1alpha1", "licenses", namespaced=False)
-ENTITLEMENTS: Final = Resource("licet.dev", "v1alpha1", "entitlements", namespaced=True)
-INSTALLATIONS: Final = Resource("licet.dev", "v1alpha1", "installations", namespaced=True)
+
+def _custom(definition: Definition) -> Resource:
+    return Resource(GROUP, VERSION, definition.plural, namespaced=definition.scope is Scope.NAMESPACED)
+
+
+VENDORS: Final = _custom(Vendor.definition)
+LICENSES: Final = _custom(License.definition)
+ENTITLEMENTS: Final = _custom(Entitlement.definition)
+INSTALLATIONS: Final = _custom(Installation.definition)

@@ -195,8 +195,14 @@ def _refused(request: str, response: aiohttp.ClientResponse, body: bytes) -> Api
 
 
 def _unanswered(request: str, failure: Exception) -> ApiError:
-    reason = "Timeout" if isinstance(failure, TimeoutError) else "Unreachable"
-    return ApiError(request, status=0, reason=reason, message=str(failure) or "no answer in time")
+    match failure:
+        case aiohttp.ConnectionTimeoutError():
+            reason, message = "Timeout", f"no connection within {_CONNECT_SECONDS} s"
+        case TimeoutError():
+            reason, message = "Timeout", "the server fell silent"
+        case _:
+            reason, message = "Unreachable", str(failure) or type(failure).__name__
+    return ApiError(request, status=0, reason=reason, message=message)
 
 
 async def _lines(request: str, content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

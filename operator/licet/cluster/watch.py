@@ -70,6 +70,7 @@ class Informer(Generic[T]):
         self._resource_version = ""  # empty: to be listed
         self._failures = 0
         self._trouble: str | None = None
+        self._trouble_kind = ""
         self._trouble_since = 0.0
 
     @property
@@ -182,11 +183,12 @@ class Informer(Generic[T]):
             self._resource_version = ""
             _logger.info("watch of %s fell behind the API server's history; listing anew", self.resource)
         else:
+            kind = error.reason if isinstance(error, ApiError) else type(error).__name__
             if self._trouble is None:
                 self._trouble_since = time.monotonic()
-            if self._trouble != str(error):
+            if self._trouble is None or kind != self._trouble_kind:
                 _logger.warning("watch of %s failed, trying again: %s", self.resource, error)
-            self._trouble = str(error)
+            self._trouble, self._trouble_kind = str(error), kind
         pause = min(_PAUSE_SECONDS * 2.0 ** min(self._failures, 10), _PAUSE_SECONDS_MAX)
         self._failures += 1
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
