@@ -9,7 +9,7 @@ import click
 
 from licet.cli.documents import read_document
 from licet.cli.files import FILE, read_private_key
-from licet.cli.manifests import API_VERSION, TOKEN_KEY, read_license
+from licet.cli.manifests import API_VERSION, TOKEN_KEY, check_object_name, read_license
 from licet.cli.options import operator_namespace_option
 from licet.cli.output import render_yaml
 from licet.cli.program import Command, Example, examples
@@ -19,6 +19,9 @@ from licet.core.ulid import RANDOM_BYTES, format_ulid
 
 _TOKEN: Final = "token"  # noqa: S105 - the name of a format
 _MANIFESTS: Final = "manifests"
+_NAME_LENGTH: Final = (
+    240  # of a name that is made up: less than the 253 that Kubernetes allows, for the Secret's is longer
+)
 
 
 @examples(
@@ -72,6 +75,7 @@ def command(
 
 
 def _manifests(token: str, name: str, namespace: str) -> tuple[object, object]:
+    check_object_name(name)
     secret = f"{name}-license"
     license_ = {
         "apiVersion": API_VERSION,
@@ -79,7 +83,7 @@ def _manifests(token: str, name: str, namespace: str) -> tuple[object, object]:
         "metadata": {"name": name},
         "spec": {"tokenFrom": {"secretKeyRef": {"name": secret, "key": TOKEN_KEY}}},
     }
-    read_license(license_, "as asked for")
+    read_license(license_, "the options")
     return license_, {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -91,4 +95,5 @@ def _manifests(token: str, name: str, namespace: str) -> tuple[object, object]:
 
 def _name_after(token: str) -> str:
     """Make the name of an object of a license's ID, which may have characters that names don't."""
-    return re.sub(r"[^a-z0-9]+", "-", str(read_token(token).payload["jti"]).lower()).strip("-") or "license"
+    name = re.sub(r"[^a-z0-9]+", "-", str(read_token(token).payload["jti"]).lower())
+    return name[:_NAME_LENGTH].strip("-") or "license"

@@ -119,5 +119,5 @@ def _vendor(
             "products": [{"name": product, "charts": list(charts or (product,)), "images": list(images)}],
         },
     }
-    read_vendor(manifest, "as asked for")
+    read_vendor(manifest, "the options")
     return manifest

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from licet.cli.documents import parse_documents
 from licet.cli.files import InputError, name_of, read_source, read_text
 from licet.cluster.ledger import Ledger
 from licet.cluster.records import LicenseRecord, VendorRecord
 from licet.resources import GROUP, VERSION, License, LicenseSpec, Vendor
+from licet.resources.fields import ObjectName
 
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 TOKEN_KEY: Final = "license.jwt"  # noqa: S105 - where in a Secret the token lies
 
 Manifest = Mapping[str, Any]
 
+_OBJECT_NAME: Final = TypeAdapter(ObjectName)
 _COLON: Final = ":"  # which every manifest has, and no token
 
 
@@ -111,6 +113,16 @@ def license_of(name: str, token: str) -> LicenseRecord:
     return LicenseRecord(name=name, uid="", token=token, token_from=None, scope=None)
 
 
+def check_object_name(name: str) -> None:
+    """Raise `InputError` for what can't be the name of a Kubernetes object."""
+    try:
+        _OBJECT_NAME.validate_python(name)
+    except ValidationError:
+        raise InputError(
+            f"{name[:80]!r} can't be the name of an object: expected lower-case letters, digits, hyphens and dots"
+        ) from None
+
+
 def read_vendor(manifest: Manifest, source: str) -> VendorRecord:
     """Read a Vendor manifest; `source` is what messages call the place that it is from.
 
@@ -118,7 +130,7 @@ def read_vendor(manifest: Manifest, source: str) -> VendorRecord:
         InputError: the API server would refuse it, or the controller would not trust it.
     """
     try:
-        Vendor.model_validate(manifest)
+        check_object_name(Vendor.model_validate(manifest).metadata.name)
     except ValidationError as error:
         raise InputError(f"{source}: the Vendor is not usable: {_problem(error)}") from error
     record = VendorRecord.read(manifest)
@@ -134,7 +146,7 @@ def read_license(manifest: Manifest, source: str) -> LicenseRecord:
         InputError: the API server would refuse it.
     """
     try:
-        License.model_validate(manifest)
+        check_object_name(License.model_validate(manifest).metadata.name)
         # A mistyped member would leave the License wider than it was meant to be.
         LicenseSpec.model_validate(manifest["spec"], extra="forbid")
     except ValidationError as error:
