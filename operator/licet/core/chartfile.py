@@ -176,7 +176,7 @@ def _read_package(files: Mapping[str, bytes], inside: tuple[Package, ...], what:
         raise ChartError(f"{where} has no name that Helm allows: {name[:80]!r}")
     if read_version(version) is None:
         raise ChartError(f"{where} has no version that Helm allows: {version[:80]!r}")
-    annotations = fields.get("annotations") or {}
+    annotations = {} if fields.get("annotations") is None else fields["annotations"]
     if not isinstance(annotations, dict):
         raise ChartError(f"{where}: annotations are not a mapping")
     lock = next((tables[name] for name in _LOCKS if name in tables), {})
@@ -200,7 +200,7 @@ def _read_listed(value: object, where: str) -> Iterator[Listed]:
             repository=_text(entry.get("repository"), where),
             alias=_text(entry.get("alias"), where),
         )
-        tags = entry.get("tags") or []
+        tags = [] if entry.get("tags") is None else entry["tags"]
         if not isinstance(tags, list):
             raise ChartError(f"{where}: the tags of dependency {dependency.name[:80]!r} are not a list")
         yield Listed(dependency, _text(entry.get("condition"), where), tuple(map(str, tags)))
@@ -212,7 +212,7 @@ def _read_locked(value: object, where: str) -> Iterator[LockedDependency]:
 
 
 def _entries(value: object, where: str) -> Iterator[dict[str, object]]:
-    entries = value or []
+    entries = [] if value is None else value
     if not isinstance(entries, list) or len(entries) > bounds.CHART_DEPENDENCIES:
         raise ChartError(f"{where}: dependencies are not a list, or over {bounds.CHART_DEPENDENCIES}")
     for entry in entries:

@@ -5,7 +5,8 @@ Follows `ProcessDependencies` (`dependencies.go`) of Helm 3 and 4, with the valu
 - The tags of a dependency switch it off where the values under `tags` are false for one of them and true for none. The
   first of its conditions that leads to a boolean decides over that.
 - Charts inside that no dependency lists are installed. A chart without dependencies is installed with all inside of it.
-- The values of a chart stand above those of the charts inside, which are found under their names or aliases.
+- The values of a chart stand above those of the charts inside, which are found under their names or aliases. A null
+  there takes a value away, as in Helm 3; Helm 4 passes over it.
 """
 
 from collections.abc import Iterable, Sequence

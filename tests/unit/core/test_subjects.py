@@ -1,6 +1,4 @@
 import time
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -12,29 +10,12 @@ from licet.core.errors import ReleaseError
 from licet.core.labels import Label, find_labels, read_chart_label
 from licet.core.release import Release, decode_release
 from licet.core.subjects import Origin, find_subjects
+from support.claimed_charts import CLAIMED, PLATFORM
 from support.helm_releases import encode_release, release_document, resource
 
 SAMPLES = Path(__file__).with_name("data") / "releases"
 ACME = "https://charts.acme.example"
 GLOBEX = "https://charts.globex.example"
-
-
-@dataclass(frozen=True)
-class Claim:
-    vendor: str
-    product: str
-
-
-class Registry:
-    """Claims `acme-platform` and what begins so, `acme-gateway`, and nothing else."""
-
-    PATTERNS = (("acme-platform*", Claim("acme", "platform")), ("acme-gateway", Claim("acme", "gateway")))
-
-    def claim_for_chart(self, chart: str) -> Claim | None:
-        return next((claim for pattern, claim in self.PATTERNS if fnmatchcase(chart, pattern)), None)
-
-    def claim_for_product(self, product: str) -> Claim | None:
-        return next((claim for _, claim in self.PATTERNS if claim.product == product), None)
 
 
 def release(**members) -> Release:
@@ -43,9 +24,7 @@ def release(**members) -> Release:
 
 
 def found(**members) -> list[tuple[str, str | None, Origin]]:
-    return [
-        (subject.name, subject.version, subject.origin) for subject in find_subjects(release(**members), Registry())
-    ]
+    return [(subject.name, subject.version, subject.origin) for subject in find_subjects(release(**members), CLAIMED)]
 
 
 def stored(name: str, versions: str, repository: str = ACME, *, alias: str = "", enabled: bool = True) -> dict:
@@ -67,16 +46,16 @@ def rendered(*paths: str, **members) -> str:
 
 def test_the_root_chart_is_a_subject_with_its_release_date():
     subjects = find_subjects(
-        release(chart="acme-platform", version="2.4.1", annotations={"licet.dev/released": "2026-10-01"}), Registry()
+        release(chart="acme-platform", version="2.4.1", annotations={"licet.dev/released": "2026-10-01"}), CLAIMED
     )
 
     assert [(s.name, s.version, s.claim, s.released, s.origin) for s in subjects] == [
-        ("acme-platform", "2.4.1", Claim("acme", "platform"), "2026-10-01", Origin.ROOT)
+        ("acme-platform", "2.4.1", PLATFORM, "2026-10-01", Origin.ROOT)
     ]
 
 
 def test_a_root_chart_without_the_annotation_has_no_release_date():
-    assert find_subjects(release(chart="acme-platform", annotations={"other": "x"}), Registry())[0].released is None
+    assert find_subjects(release(chart="acme-platform", annotations={"other": "x"}), CLAIMED)[0].released is None
 
 
 def test_a_release_without_protected_charts_has_no_subjects():
@@ -110,7 +89,7 @@ def test_the_charts_inside_a_real_umbrella_are_found_through_alias_lock_and_nest
     umbrella = decode_release((SAMPLES / f"{helm}-globex-shop.release").read_bytes())
     assert [dependency.name for dependency in umbrella.chart.dependencies] == ["store", "sessions", "globex-edge"]
 
-    assert [(s.name, s.version, s.origin) for s in find_subjects(umbrella, Registry())] == [
+    assert [(s.name, s.version, s.origin) for s in find_subjects(umbrella, CLAIMED)] == [
         ("acme-gateway", "v1.2.3", Origin.LABEL),
         ("acme-platform", "2.4.1+build.7", Origin.LOCK),
     ]
@@ -120,7 +99,7 @@ def test_the_charts_inside_a_real_umbrella_are_found_through_alias_lock_and_nest
 def test_a_real_protected_root_is_found(helm):
     root = decode_release((SAMPLES / f"{helm}-acme-platform.release").read_bytes())
 
-    assert [(s.name, s.version, s.released) for s in find_subjects(root, Registry())] == [
+    assert [(s.name, s.version, s.released) for s in find_subjects(root, CLAIMED)] == [
         ("acme-platform", "2.4.1+build.7", "2026-10-01")
     ]
 
@@ -553,4 +532,4 @@ def test_the_same_labels_are_parsed_once(monkeypatch):
 
 @given(st.text("---\n \t'\"{}[]&*!:,#helm.sh/chart-1acme", max_size=80))
 def test_no_text_is_answered_by_another_error(text):
-    find_subjects(release(manifest=text + "\nhelm.sh/chart: acme-platform-1.0.0\n" + text), Registry())
+    find_subjects(release(manifest=text + "\nhelm.sh/chart: acme-platform-1.0.0\n" + text), CLAIMED)
