@@ -11,6 +11,10 @@ CRD_DIRECTORIES := crds charts/licet/crds
 # uv.lock says which uv installs what it locks.
 UV_VERSION = $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 
+# With the certificates that the machine trusts, as networks need it that look into TLS; some machines have none.
+UV_SYNC = env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON=$(BIN)/python UV_PYTHON_DOWNLOADS=never \
+	UV_COMPILE_BYTECODE=1 $(BIN)/uv sync --frozen
+
 STEP = @printf '\n==> %s\n'
 
 .DEFAULT_GOAL := help
@@ -84,8 +88,7 @@ clean: cluster-down ## remove what the other targets have made, save the control
 	@$(BIN)/uv --version 2>/dev/null | grep -qF ' $(UV_VERSION) ' || { \
 		$(PYTHON) -m venv .venv && \
 		$(BIN)/python -m pip --disable-pip-version-check install --quiet uv==$(UV_VERSION); }
-	@UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON=$(BIN)/python UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 \
-		env -u VIRTUAL_ENV $(BIN)/uv sync --frozen
+	@$(UV_SYNC) --system-certs || $(UV_SYNC)
 	@touch $@
 
 control-plane: .venv ## build the control plane where that is still to be done: minutes, once for all clones
