@@ -1,17 +1,14 @@
 """How the gate's texts reach people: complete, on one line, and within what the API server passes on.
 
-The API server drops a warning that has control characters, and cuts warnings to 256 characters each once all of them
-together are over 4096 (`apiserver/pkg/endpoints/filters/warning.go`). So a long warning is told in several pieces.
+The API server drops a warning that has control characters, and cuts every one to 256 characters once all of them
+together are over 4096 (`apiserver/pkg/endpoints/filters/warning.go`). So all of them together stay well below that.
 """
 
-import textwrap
 from collections.abc import Iterable
 from typing import Final
 
-WARNING_LENGTH: Final = 256
-WARNING_PIECES: Final = 12  # 3,072 characters: others may have something to warn of as well
+WARNINGS_BYTES: Final = 3 * 1024  # others may have something to warn of as well
 DENIAL_BYTES: Final = 8 * 1024
-_CONTINUED: Final = "… "
 
 
 def signed(text: str, decision_id: str, *, limit: int = DENIAL_BYTES) -> str:
@@ -27,18 +24,17 @@ def signed(text: str, decision_id: str, *, limit: int = DENIAL_BYTES) -> str:
 
 
 def warnings(texts: Iterable[str], decision_id: str) -> tuple[str, ...]:
-    """Give texts as warnings of an AdmissionResponse; what is too much for them points to the decision's log line."""
-    pieces = [
-        piece
-        for text in texts
-        for piece in textwrap.wrap(
-            signed(text, decision_id), WARNING_LENGTH, subsequent_indent=_CONTINUED, break_on_hyphens=False
-        )
-    ]
-    if len(pieces) > WARNING_PIECES:
-        more = signed("There are more warnings; the log of the gate has them all", decision_id)
-        pieces[WARNING_PIECES - 1 :] = [more]
-    return tuple(pieces)
+    """Give texts as warnings of an AdmissionResponse; where that is too much, the last points to the log line."""
+    more = signed("There are more warnings; the log of the gate has them all", decision_id)
+    room = WARNINGS_BYTES - len(more)
+    told: list[str] = []
+    for text in texts:
+        warning = signed(text, decision_id, limit=WARNINGS_BYTES - len(more))
+        room -= len(warning.encode())
+        if room < 0:
+            return (*told, more)
+        told.append(warning)
+    return tuple(told)
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-from licet.gate.messages import DENIAL_BYTES, WARNING_LENGTH, WARNING_PIECES, printable, signed, warnings
+from licet.gate.messages import DENIAL_BYTES, WARNINGS_BYTES, printable, signed, warnings
 
 ID = "01JD2RX7ZZZZZZZZZZZZZZZZZZ"
 SENTENCE = "chart acme-platform 2.4.1 is licensed until 2027-01-15T00:00:00Z only, since license acme-prod expired."
@@ -19,27 +19,23 @@ def test_short_warning_is_one_line():
     assert warnings([SENTENCE], ID) == (f"licet: {SENTENCE} [decision {ID}]",)
 
 
-def test_long_warning_is_told_in_pieces_that_are_never_cut():
+def test_long_warning_stays_in_one_piece():
     text = " ".join([SENTENCE] * 5)
-    pieces = warnings([text], ID)
-    assert len(pieces) > 1
-    assert all(len(piece) <= WARNING_LENGTH for piece in pieces)
-    assert all(piece.startswith("… ") for piece in pieces[1:])
-    told = " ".join(piece.removeprefix("… ") for piece in pieces)
-    assert told == f"licet: {text} [decision {ID}]"
-
-
-def test_word_longer_than_a_warning_is_told_in_pieces_too():
-    told = "".join(piece.removeprefix("… ") for piece in warnings(["v" * 1000], ID))
-    assert told.count("v") == 1000
-    assert all(len(piece) <= WARNING_LENGTH for piece in warnings(["v" * 1000], ID))
+    assert warnings([text], ID) == (f"licet: {text} [decision {ID}]",)
 
 
 def test_more_warnings_than_the_api_server_passes_on_point_to_the_log():
-    pieces = warnings([f"{number} {SENTENCE}" for number in range(100)], ID)
-    assert len(pieces) == WARNING_PIECES
-    assert sum(map(len, pieces)) <= 4096
-    assert pieces[-1] == f"licet: There are more warnings; the log of the gate has them all [decision {ID}]"
+    told = warnings([f"{number} {SENTENCE}" for number in range(100)], ID)
+    assert len(told) > 10
+    assert len("".join(told).encode()) <= WARNINGS_BYTES
+    assert told[0] == f"licet: 0 {SENTENCE} [decision {ID}]"
+    assert told[-1] == f"licet: There are more warnings; the log of the gate has them all [decision {ID}]"
+
+
+def test_warning_that_is_too_long_by_itself_is_cut_and_keeps_its_decision():
+    (told,) = warnings(["é" * 10_000], ID)
+    assert len(told.encode()) <= WARNINGS_BYTES
+    assert told.endswith(f"é… [decision {ID}]")
 
 
 def test_no_warnings_stay_none():
