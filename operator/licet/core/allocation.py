@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from licet.core.evaluate import LimitRight, Rights
 
 Key = tuple[str, str]  # namespace and name of an Entitlement
+_PoolKey = tuple[str, tuple[str, str, str]]  # limit, and source of the pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Allocation:
     """The outcome for all Entitlements of one product."""
 
     granted: Mapping[Key, Mapping[str, int]] = field(default_factory=dict)
-    _left: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (limit, source); untouched pools are absent
+    _left: Mapping[_PoolKey, int] = field(default_factory=dict)  # untouched pools are absent
 
     def left(self, name: str, limit: LimitRight) -> int | None:
         """Give what reservations leave of a limit to those who share it; None is unlimited."""
@@ -48,7 +49,7 @@ def allocate(reservations: Iterable[Reservation], rights_in: Callable[[str], Rig
         rights_in: gives the rights of a namespace, by its name, in that product.
     """
     granted: dict[Key, dict[str, int]] = {}
-    left: dict[tuple[str, str], int] = {}
+    left: dict[_PoolKey, int] = {}
     for reservation in sorted(reservations, key=lambda each: each.age):
         limits = rights_in(reservation.key[0]).limits
         granted[reservation.key] = {
@@ -57,7 +58,7 @@ def allocate(reservations: Iterable[Reservation], rights_in: Callable[[str], Rig
     return Allocation(granted, left)
 
 
-def _draw(name: str, amount: int, limit: LimitRight | None, left: dict[tuple[str, str], int]) -> int:
+def _draw(name: str, amount: int, limit: LimitRight | None, left: dict[_PoolKey, int]) -> int:
     if limit is None:
         return 0
     if limit.total is None:

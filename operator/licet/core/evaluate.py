@@ -3,8 +3,8 @@
 - While a license is active or in grace, those that are over contribute nothing. When all are over, those that say so
   leave their features and limits behind for the application to judge; state `Expired` says that nothing is licensed.
 - A trial contributes only while no other license does.
-- Features are united: booleans by or, integers by the larger, lists by union; a string or plan is that of the latest
-  `iat` that sets it. Features of unlike types are not united: the latest `iat` decides.
+- Features are united: booleans by or, integers by the larger, lists by union, in the order of the alphabet; a string
+  or plan is that of the latest `iat` that sets it. Features of unlike types are not united: the latest `iat` decides.
 - Limits of different series with the same period and overage are added up, and unlimited wins; otherwise the latest
   `iat` decides. Each license's amount stays a pool of its own, since licenses may be open to different namespaces.
 """
@@ -37,7 +37,7 @@ class Contribution:
 class Pool:
     """What one grant adds to a limit."""
 
-    source: str  # tells the pools of a limit apart
+    source: tuple[str, str, str]  # the license's series, which tells the pools of a limit apart
     amount: int | None  # None: unlimited
     restricted: bool  # not every namespace may draw from it
 
@@ -113,7 +113,7 @@ def merge(parts: Sequence[Contribution]) -> Rights:
         trial=all(each.license.trial for each in claims),
         not_after=max(each.exp for each in claims),
         grace_until=max(each.grace_until for each in claims),
-        tokens=tuple(sorted((license_.token for license_ in licenses), key=lambda token: token.claims.jti)),
+        tokens=tuple(sorted((each.token for each in licenses), key=lambda token: (token.claims.jti, token.text))),
         findings=feature_findings + limit_findings,
     )
 
@@ -142,7 +142,7 @@ def _unite(values: Sequence[FeatureValue]) -> FeatureValue:
         case int():
             return max(value for value in values if isinstance(value, int))
         case tuple():
-            return tuple(dict.fromkeys(item for value in values if isinstance(value, tuple) for item in value))
+            return tuple(sorted({item for value in values if isinstance(value, tuple) for item in value}))
         case text:
             return text
 
@@ -167,7 +167,7 @@ def _summable(entries: Sequence[tuple[Contribution, Limit]]) -> bool:
 def _merge_limit(entries: Sequence[tuple[Contribution, Limit]]) -> LimitRight:
     _, latest = entries[-1]
     pools = (
-        Pool(source=part.license.token.claims.jti, amount=limit.max, restricted=part.license.restricted)
+        Pool(source=part.license.token.series, amount=limit.max, restricted=part.license.restricted)
         for part, limit in entries
     )
     ordered = sorted(pools, key=lambda pool: (not pool.restricted, pool.source))

@@ -27,8 +27,6 @@ from licet.core.token import VerifiedToken
 from licet.core.validity import expires_soon, has_begun, is_issued, next_change, phase_of
 from licet.core.vendors import VendorRegistry
 
-_ALONE: Final = "\0"  # before the ID of a token without a series; no series begins like this, and it is not remembered
-
 _REASON_OF_PHASE: Final = {
     State.ACTIVE: Reason.VERIFIED,
     State.GRACE: Reason.IN_GRACE,
@@ -160,11 +158,11 @@ def assess(candidates: Iterable[Candidate], registry: VendorRegistry, memory: Me
     for token in tokens.values():
         now = memory.now(token.claims.iss, clock)
         if is_issued(token, now):
-            issued[_series_key(token)].append(token)
+            issued[token.series].append(token)
         if not has_begun(token, now):
-            waiting.add((_series_key(token), token.rank))
+            waiting.add((token.series, token.rank))
 
-    highest = dict(memory.highest)
+    highest, alone = dict(memory.highest), dict[SeriesKey, Rank]()
     counting: dict[str, CountingLicense] = {}
     for key, members in issued.items():
         now = memory.now(key[0], clock)
@@ -173,14 +171,14 @@ def assess(candidates: Iterable[Candidate], registry: VendorRegistry, memory: Me
         remembered = memory.highest.get(key)
         if top is not None and (remembered is None or top.rank >= remembered or (key, remembered) in waiting):
             counting[top.payload] = _counting(top, carriers[top.payload], registry, now)
-            highest[key] = top.rank
+            (alone if top.stands_alone else highest)[key] = top.rank
 
+    ranks = {**highest, **alone}
     for payload, token in tokens.items():
         now = memory.now(token.claims.iss, clock)
-        key = _series_key(token)
         license_ = counting.get(payload)
-        reason, message = _explain(token, license_, highest.get(key), now)
-        findings = (*_sequence_findings(token, issued[key]), *_product_findings(token, registry))
+        reason, message = _explain(token, license_, ranks.get(token.series), now)
+        findings = (*_sequence_findings(token, issued[token.series]), *_product_findings(token, registry))
         for candidate in carriers[payload]:
             standings[candidate.name] = Standing(
                 name=candidate.name,
@@ -195,7 +193,7 @@ def assess(candidates: Iterable[Candidate], registry: VendorRegistry, memory: Me
     return Assessment(
         standings=standings,
         counting=tuple(sorted(counting.values(), key=_order)),
-        memory=replace(memory, highest={key: rank for key, rank in highest.items() if not key[2].startswith(_ALONE)}),
+        memory=replace(memory, highest=highest),
         next_change=_next_change(tokens.values(), memory, clock),
     )
 
@@ -213,11 +211,6 @@ def _marks(tokens: Iterable[VerifiedToken], memory: Memory, clock: int) -> Mappi
 def _order(license_: CountingLicense) -> tuple[int, str, str]:
     """Put the latest license last; the text makes the order total, should a vendor have given two licenses one ID."""
     return license_.token.claims.iat, license_.token.claims.jti, license_.token.text
-
-
-def _series_key(token: VerifiedToken) -> SeriesKey:
-    kind, series = token.series
-    return token.claims.iss, token.claims.sub, series if kind == "series" else _ALONE + series
 
 
 def _counting(

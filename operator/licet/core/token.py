@@ -92,10 +92,15 @@ class VerifiedToken:
         return self.claims.license.sequence, self.claims.iat, self.claims.jti
 
     @property
-    def series(self) -> tuple[str, str]:
-        """The series within issuer and subject; a token without one stands alone, known by its `jti`."""
-        series = self.claims.license.series
-        return ("jti", self.claims.jti) if series is None else ("series", series)
+    def stands_alone(self) -> bool:
+        """Tell whether the token is of no series that the vendor named."""
+        return self.claims.license.series is None
+
+    @property
+    def series(self) -> tuple[str, str, str]:
+        """Issuer, subject and series; where none is named, its `jti` in a form that no name of a series has."""
+        claims = self.claims
+        return claims.iss, claims.sub, f"\0{claims.jti}" if self.stands_alone else str(claims.license.series)
 
 
 def read_token(text: str) -> UnverifiedToken:
