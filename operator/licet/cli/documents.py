@@ -68,14 +68,11 @@ def _yaml_documents(text: str) -> Iterator[object]:
     try:
         while loader.check_node():
             node = loader.get_node()
-            if node is not None and not _is_null(node):
-                yield _Reader(loader).value(node, bounds.YAML_DEPTH)
+            value = None if node is None else _Reader(loader).value(node, bounds.YAML_DEPTH)
+            if value is not None:
+                yield value
     finally:
         loader.dispose()
-
-
-def _is_null(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and not node.value and node.style is None
 
 
 class _Reader:

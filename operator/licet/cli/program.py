@@ -181,6 +181,7 @@ def _fail(error: BaseException, *, color: bool | None) -> ExitCode:
         case click.ClickException():
             complain(error.format_message().rstrip("."), color=color)
         case OSError():  # such as a disk that is full; files that can't be read are answered where they are read
+            _discard_output()
             complain(error.strerror or str(error), color=color)
         case _:
             complain(str(error), color=color)
