@@ -68,7 +68,7 @@ _LONG_S: Final = "\N{LATIN SMALL LETTER LONG S}"
 # -- text and structure ------------------------------------------------------------------------------------------------
 
 _CHUNK: Final = 1 << 20
-_NOT_BACKSLASH: Final = re.compile(rb"[^\\]")
+_FEW: Final = 16  # at most one in so many
 _ESCAPED: Final = re.compile(rb'\\[\\"]')
 _PUNCTUATION: Final = b'"[]{},:'
 _EVERYTHING_ELSE: Final = bytes(set(range(256)) - set(_PUNCTUATION))
@@ -112,13 +112,19 @@ def _punctuation(data: bytes) -> bytes:
     kept = bytearray()
     start = 0
     while start < len(data):
-        # A piece ends behind something else than a backslash, so that no escape is cut in two.
-        boundary = _NOT_BACKSLASH.search(data, start + _CHUNK - 1)
-        end = boundary.end() if boundary else len(data)
-        # The backslashes of a run pair up from its start, as in JSON; a quotation mark that is left bounds a string.
-        kept += _ESCAPED.sub(b"", data[start:end]).translate(None, delete=_EVERYTHING_ELSE)
-        start = end
+        piece = data[start : start + _CHUNK]
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:  # it ends in the middle of an escape
+            piece = data[start : start + _CHUNK + 1]
+        kept += _without_escapes(piece).translate(None, delete=_EVERYTHING_ELSE)
+        start += len(piece)
     return bytes(kept)
+
+
+def _without_escapes(piece: bytes) -> bytes:
+    """Take escaped backslashes and quotation marks away. The backslashes of a run pair up from its start."""
+    if piece.count(b"\\") * _FEW < len(piece):
+        return _ESCAPED.sub(b"", piece)  # fast from one to the next, but slow and greedy for memory at each
+    return piece.replace(rb"\\", b"").replace(rb"\"", b"")
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

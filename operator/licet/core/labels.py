@@ -46,14 +46,16 @@ def find_labels(manifests: Iterable[str], is_of_interest: Callable[[Label, str],
         is_of_interest: judges a label by its value.
 
     Raises:
-        ReleaseError: the labels have too many different values to look into.
+        ReleaseError: there are too many labels or documents to look into.
     """
     parser = _Parser()
     seen: set[frozenset[_Found]] = set()
     for manifest in manifests:
         if not any(is_of_interest(label, value) for label, value in _search(manifest)):
             continue
-        for document in _documents(manifest):
+        for count, document in enumerate(_documents(manifest), start=1):
+            if count > bounds.RELEASE_DOCUMENTS:
+                raise ReleaseError(f"the release has a manifest of more than {bounds.RELEASE_DOCUMENTS} documents")
             found = _search(document)
             if found in seen or not any(is_of_interest(label, value) for label, value in found):
                 continue
@@ -106,10 +108,13 @@ def _search(text: str) -> frozenset[_Found]:
     found: set[_Found] = set()
     for label, search in _SEARCHES.items():
         values: set[str] = set()
-        for match in search.finditer(text):
+        for count, match in enumerate(search.finditer(text), start=1):
             values.add(match[1])
-            if len(values) > bounds.RELEASE_CHART_NAMES:
-                raise ReleaseError(f"the release has labels of more than {bounds.RELEASE_CHART_NAMES} charts")
+            if len(values) > bounds.RELEASE_CHART_NAMES or count > bounds.RELEASE_LABELS:
+                raise ReleaseError(
+                    f"the release has more than {bounds.RELEASE_LABELS} labels of charts,"
+                    f" or of more than {bounds.RELEASE_CHART_NAMES} charts"
+                )
         found.update((label, value) for value in values if len(value) <= bounds.LABEL_LENGTH)  # as Kubernetes demands
     return frozenset(found)
 

@@ -330,10 +330,11 @@ def test_brackets_in_texts_are_not_nesting(text):
     assert decode_release(encode_release(minimal(manifest=text, config={text: text}))).manifest == text
 
 
+@pytest.mark.parametrize("run", [1, 2, 3, 1 << 20])
 @pytest.mark.parametrize("before", range(-3, 4))
-def test_escapes_at_the_edge_of_a_chunk_are_read_right(before):
+def test_escapes_at_the_edge_of_a_chunk_are_read_right(before, run):
     start = len('{"manifest":"')
-    manifest = "x" * ((1 << 20) - start + before) + '\\"[' * 200
+    manifest = "x" * ((1 << 20) - start + before) + "\\" * run + '"[' * 300
     payload = encode_release(b'{"manifest":%s,%s' % (json.dumps(manifest).encode(), go_json(minimal())[1:]))
 
     assert decode_release(payload).manifest == manifest

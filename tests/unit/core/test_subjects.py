@@ -518,6 +518,20 @@ def test_charts_that_labels_and_paths_tell_of_are_capped():
             found(manifest=manifest)
 
 
+def test_labels_and_documents_to_look_into_are_capped():
+    label = "labels: {helm.sh/chart: acme-platform-1.0.0}\n"
+
+    assert len(found(manifest=label + "---\n" * (bounds.RELEASE_DOCUMENTS - 1))) == 1
+    with pytest.raises(ReleaseError, match=f"{bounds.RELEASE_DOCUMENTS} documents"):
+        found(manifest=label + "---\n" * bounds.RELEASE_DOCUMENTS)
+    with pytest.raises(ReleaseError, match=f"{bounds.RELEASE_LABELS} labels"):
+        found(manifest=label * (bounds.RELEASE_LABELS + 1))
+
+
+def test_documents_of_no_interest_are_not_counted():
+    assert not found(manifest="labels: {helm.sh/chart: web-1.0.0}\n" + "---\n" * bounds.RELEASE_DOCUMENTS)
+
+
 def test_documents_without_anything_of_interest_are_not_parsed(monkeypatch):
     monkeypatch.setattr("licet.core.labels.yaml.parse", None)
 
