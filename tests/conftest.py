@@ -1,12 +1,19 @@
 """Fixtures that tests of every kind share."""
 
 import contextlib
+import os
 import secrets
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from controlplane import ApiError, Cluster, ControlPlane
+
+# A build has to give the same verdict twice; finding new cases is for the developer's own machine.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

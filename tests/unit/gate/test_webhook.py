@@ -145,7 +145,6 @@ async def test_warnings_fit_what_the_api_server_passes_on(desk):
     desk.scene.both(lambda tables: tables.apply(manifest))
     response = await desk.ask_about(release_secret(document))
     assert response["allowed"]
-    assert all(len(warning) <= 256 for warning in response["warnings"])
     assert sum(map(len, response["warnings"])) <= 4096
     decision = response["auditAnnotations"]["decision"]
     assert f"the log of the gate has them all [decision {decision}]" in response["warnings"][-1]
