@@ -1,0 +1,384 @@
+"""The commands that ask a cluster, on a real API server."""
+
+import base64
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controlplane import ApiError, Cluster
+from licet.cluster.records import KeptToken, SecretRef
+from licet.core.memory import Memory
+from licet.core.timestamps import format_instant
+from support.admission import release_secret
+from support.command_line import Answer, licet
+from support.gate_process import apply, install, kubectl
+from support.helm_releases import release_document
+from support.vendor_simulator import DAY, VendorSimulator
+
+API = "/apis/licet.dev/v1alpha1"
+COVERED = ">=2.0.0 <3.0.0"
+
+
+@dataclass
+class Site:
+    """A cluster with licet's kinds, an operator's namespace and a team's, and a vendor of the test's own."""
+
+    cluster: Cluster
+    vendor: VendorSimulator
+    operator: str
+    team: str
+
+    def ask(self, *arguments: object, kubeconfig: Path | None = None, stdin: str = "") -> Answer:
+        return licet(*arguments, "--kubeconfig", kubeconfig or self.cluster.kubeconfig, stdin=stdin)
+
+    def check(self, version: str, *arguments: object, kubeconfig: Path | None = None) -> Answer:
+        place = ("-n", self.team, "--operator-namespace", self.operator)
+        return self.ask("check", self.vendor.product, version, *place, *arguments, kubeconfig=kubeconfig)
+
+    def explain(self, release: str, *arguments: object, kubeconfig: Path | None = None) -> Answer:
+        place = ("-n", self.team, "--operator-namespace", self.operator)
+        return self.ask("explain", "release", release, *place, *arguments, kubeconfig=kubeconfig)
+
+    def apply_license(self, name: str | None = None, *, spec: dict[str, Any] | None = None, **claims: object) -> str:
+        """For versions 2 of the vendor's chart, unless the claims say otherwise; gives its name."""
+        name = name or f"{self.vendor.name}-prod"
+        charts = [{"name": self.vendor.product, "versions": COVERED}]
+        token = self.vendor.token(**{"charts": charts, "plan": "pro", **claims})
+        apply(self.cluster, self.vendor.license_manifest(name, token, **(spec or {})))
+        return name
+
+    def write_memory(self, memory: Memory) -> None:
+        metadata = {"name": "licet-memory", "namespace": self.operator}
+        data = {"memory.json": memory.dump()}
+        apply(self.cluster, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+    def read_memory(self) -> Memory:
+        path = f"/api/v1/namespaces/{self.operator}/configmaps/licet-memory"
+        return Memory.load(self.cluster.request("GET", path)["data"]["memory.json"])
+
+    def set_status(self, path: str, kind: str, name: str, status: dict[str, Any]) -> None:
+        current = self.cluster.request("GET", f"{API}{path}/{name}")
+        self.cluster.request("PUT", f"{API}{path}/{name}/status", {**current, "status": status})
+
+    def write_installation(self, release: str, **status: Any) -> None:
+        path = f"/namespaces/{self.team}/installations"
+        body = {"apiVersion": "licet.dev/v1alpha1", "kind": "Installation", "metadata": {"name": release}}
+        self.cluster.request("POST", f"{API}{path}", body)
+        self.set_status(path, "Installation", release, {"source": {"kind": "Release", "name": release}, **status})
+
+    def write_release(self, release: str, version: str, **changes: Any) -> None:
+        document = release_document(
+            self.vendor.product, version, name=release, namespace=self.team, status="deployed", **changes
+        )
+        self.cluster.request("POST", f"/api/v1/namespaces/{self.team}/secrets", release_secret(document))
+
+    def account(self, name: str, tmp_path: Path, *rules: dict[str, Any]) -> Path:
+        """Somebody with these rights in the whole cluster."""
+        unique = f"{name}-{secrets.token_hex(4)}"
+        subject = {"kind": "ServiceAccount", "name": unique, "namespace": self.team}
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": unique}
+        rbac = "rbac.authorization.k8s.io/v1"
+        apply(
+            self.cluster,
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": unique, "namespace": self.team}},
+            {"apiVersion": rbac, "kind": "ClusterRole", "metadata": {"name": unique}, "rules": list(rules)},
+            {
+                "apiVersion": rbac,
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": unique},
+                "subjects": [subject],
+                "roleRef": reference,
+            },
+        )
+        return self.cluster.service_account_kubeconfig(self.team, unique, tmp_path / f"{unique}.kubeconfig")
+
+
+@pytest.fixture(scope="module")
+def cluster(control_plane: Cluster) -> Cluster:
+    install(control_plane)
+    return control_plane
+
+
+@pytest.fixture
+def site(cluster: Cluster, namespace: str) -> Iterator[Site]:
+    name = f"cli-{secrets.token_hex(4)}"
+    operator = f"{namespace}-system"
+    vendor = VendorSimulator(int(time.time()), name=name, product=f"{name}-platform")
+    cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": operator}})
+    apply(cluster, vendor.vendor_manifest())
+    yield Site(cluster, vendor, operator, namespace)
+    cluster.request("DELETE", f"{API}/vendors/{name}")
+    for license_ in cluster.request("GET", f"{API}/licenses")["items"]:
+        if license_["metadata"]["name"].startswith(name):
+            cluster.request("DELETE", f"{API}/licenses/{license_['metadata']['name']}")
+    cluster.request("DELETE", f"/api/v1/namespaces/{operator}")
+
+
+def test_check_gives_the_verdict_of_the_clusters_licenses(site: Site) -> None:
+    assert site.check("2.4.1").code == 1
+    name = site.apply_license()
+    assert site.check("2.4.1").code == 0
+    answer = site.check("3.1.0", "-o", "json")
+    assert answer.code == 1
+    assert f"license {name} (plan pro) covers {COVERED}" in answer.document["message"]
+
+
+def test_check_reads_tokens_from_the_secrets_that_licenses_refer_to(site: Site) -> None:
+    reference = {"name": "token", "key": "license.jwt"}
+    name = f"{site.vendor.name}-prod"
+    manifest = site.vendor.license_manifest(name, "")
+    manifest["spec"] = {"tokenFrom": {"secretKeyRef": reference}}
+    apply(site.cluster, manifest)
+    assert site.check("2.4.1").code == 1
+    metadata = {"name": "token", "namespace": site.operator}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"license.jwt": ""}}
+    apply(site.cluster, {**secret, "stringData": {"license.jwt": site.vendor.token()}})
+    assert site.check("2.4.1").code == 0
+
+
+def test_tokens_that_the_controller_keeps_stand_in_for_secrets_that_are_gone(site: Site) -> None:
+    name = f"{site.vendor.name}-prod"
+    manifest = site.vendor.license_manifest(name, "")
+    manifest["spec"] = {"tokenFrom": {"secretKeyRef": {"name": "gone", "key": "license.jwt"}}}
+    apply(site.cluster, manifest)
+    uid = site.cluster.request("GET", f"{API}/licenses/{name}")["metadata"]["uid"]
+    kept = KeptToken(uid, SecretRef("gone", "license.jwt"), site.vendor.token()).dump()
+    metadata = {"name": "licet-tokens", "namespace": site.operator}
+    data = {name: base64.b64encode(kept).decode()}
+    apply(site.cluster, {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+    assert site.check("2.4.1").code == 0
+
+
+def test_check_judges_by_what_the_cluster_remembers(site: Site) -> None:
+    site.apply_license(series="sub_1", sequence=1)
+    assert site.check("2.4.1").code == 0
+    newer = {(site.vendor.issuer, "cust_42", "sub_1"): (2, site.vendor.now, "lic_newer")}
+    site.write_memory(Memory(highest=newer))
+    assert site.check("2.4.1").code == 1
+    site.write_memory(Memory(marks={site.vendor.issuer: site.vendor.now + 400 * DAY}))
+    answer = site.check("2.4.1")
+    assert answer.code == 1
+    assert "denied (LicenseExpired)" in answer.out
+    assert f"note: the cluster has seen {format_instant(site.vendor.now + 400 * DAY)}" in answer.out
+
+
+def test_check_lets_in_again_what_the_release_runs(site: Site) -> None:
+    chart = {"name": site.vendor.product, "version": "1.0.0", "vendor": site.vendor.name, "product": "x"}
+    site.write_installation("web", charts=[chart])
+    assert site.check("1.0.0", "--release", "other").code == 1
+    answer = site.check("1.0.0", "--release", "web")
+    assert answer.code == 0
+    assert answer.out.startswith("allowed (RunsHere): ")
+
+
+def test_check_reads_the_labels_of_the_namespace(site: Site) -> None:
+    site.apply_license(spec={"allowedNamespaces": {"selector": {"matchLabels": {"team": "pay"}}}})
+    assert site.check("2.4.1").code == 1
+    site.cluster.request("PATCH", f"/api/v1/namespaces/{site.team}", {"metadata": {"labels": {"team": "pay"}}})
+    assert site.check("2.4.1").code == 0
+
+
+def test_namespace_that_helm_is_to_create_has_no_labels(site: Site) -> None:
+    site.apply_license()
+    answer = site.check("2.4.1", "-n", f"{site.team}-new")
+    assert answer.code == 0
+
+
+def test_who_may_not_read_is_told_what_is_missing(site: Site, tmp_path: Path) -> None:
+    nobody = site.account("nobody", tmp_path)
+    answer = site.check("2.4.1", kubeconfig=nobody)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("licet: the cluster does not let you do this: ")
+    assert "is forbidden: User" in answer.err
+
+
+def test_cluster_that_does_not_answer_gives_no_answer(site: Site, tmp_path: Path) -> None:
+    config = json.loads(site.cluster.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    (tmp_path / "config").write_text(json.dumps(config))
+    answer = site.check("2.4.1", kubeconfig=tmp_path / "config")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("licet: the cluster does not answer: ")
+    assert site.check("2.4.1", "--context", "other").code == 2
+
+
+def test_status_shows_the_columns_of_kubectl_and_what_is_wrong(site: Site) -> None:
+    name = site.apply_license()
+    message = "expired yesterday. Apply a renewed license"
+    condition = {"type": "Valid", "status": "False", "reason": "Expired", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    status = {
+        "vendor": site.vendor.name,
+        "customer": "Globex",
+        "conditions": [{**condition, "message": message}, {**condition, "type": "Ready", "message": message}],
+    }
+    site.set_status("/licenses", "License", name, status)
+    answer = site.ask("status")
+    assert answer.code == 0
+    (row,) = (line for line in answer.out.splitlines() if line.startswith(name))
+    shown = kubectl(site.cluster, "get", "license", name).stdout.splitlines()[1]
+    assert row.split() == shown.split()[:-1]  # less the age
+    assert answer.out.count(message) == 1
+    assert f"License {name} (Expired): {message}" in answer.out
+    assert f"Vendor {site.vendor.name} (NoStatus): the controller has not looked at it yet" in answer.out
+
+
+def test_status_for_programs_has_everything_but_tokens(site: Site) -> None:
+    name = site.apply_license()
+    answer = site.ask("status", "-o", "json")
+    (license_,) = (each for each in answer.document["licenses"] if each["name"] == name)
+    assert "token" not in license_.get("spec", {})
+    assert "eyJ" not in answer.out
+    problems = [each for each in answer.document["problems"] if each["name"] == name]
+    assert problems == [
+        {
+            "kind": "License",
+            "name": name,
+            "reason": "NoStatus",
+            "message": "the controller has not looked at it yet; is it running?",
+        }
+    ]
+
+
+def test_status_of_a_namespace_leaves_out_those_of_others(site: Site) -> None:
+    site.write_installation("web")
+    assert [each["name"] for each in site.ask("status", "-n", site.team, "-o", "json").document["installations"]] == [
+        "web"
+    ]
+    assert site.ask("status", "-n", site.operator, "-o", "json").document["installations"] == []
+
+
+def test_status_shows_what_the_caller_may_list(site: Site, tmp_path: Path) -> None:
+    rule = {"apiGroups": ["licet.dev"], "resources": ["licenses"], "verbs": ["list"]}
+    reader = site.account("reader", tmp_path, rule)
+    answer = site.ask("status", "-o", "json", kubeconfig=reader)
+    assert answer.code == 0
+    assert set(answer.document) == {"licenses", "problems"}
+    assert answer.err.count("licet: the cluster does not let you do this: ") == 3
+    nobody = site.account("nobody", tmp_path)
+    answer = site.ask("status", kubeconfig=nobody)
+    assert (answer.code, answer.out) == (2, "")
+    assert "the cluster lets you list nothing of licet" in answer.err
+
+
+def test_explain_tells_what_covers_a_release_and_what_would_be_let_in(site: Site) -> None:
+    name = site.apply_license(gracePeriod="P1D")
+    site.write_release("web", "2.4.1", revision=2)
+    history = {"chart": site.vendor.product, "revision": 1, "licensed": True}
+    site.write_installation("web", history=[{**history, "version": "1.9.0"}])
+    answer = site.explain("web")
+    assert answer.code == 0
+    assert answer.out.startswith(f"Release web in namespace {site.team}, revision 2 (deployed)\n")
+    rows = [line.split() for line in answer.out.splitlines()]
+    assert [site.vendor.product, "2.4.1", site.vendor.product, "yes", "Licensed", name] in rows
+    assert ["1", site.vendor.product, "1.9.0", "yes"] in rows
+    until = format_instant(site.vendor.now + 366 * DAY)
+    assert [name, "pro", site.vendor.product, *COVERED.split(), until] in rows
+    document = site.explain("web", "-o", "json").document
+    assert document["covered"][0]["versions"] == COVERED
+    assert document["history"][0]["version"] == "1.9.0"
+
+
+def test_explain_says_why_what_runs_is_not_licensed(site: Site) -> None:
+    site.apply_license()
+    site.write_release("web", "3.1.0")
+    answer = site.explain("web", "-o", "json")
+    assert answer.code == 0
+    (chart,) = answer.document["charts"]
+    assert (chart["result"], chart["reason"]) == ("denied", "VersionNotCovered")
+    assert f"covers {COVERED}" in chart["explanation"]
+
+
+def test_explain_goes_by_the_inventory_where_the_release_may_not_be_read(site: Site, tmp_path: Path) -> None:
+    site.apply_license()
+    site.write_release("web", "2.4.1")
+    chart = {"name": site.vendor.product, "version": "2.4.1", "vendor": site.vendor.name}
+    site.write_installation("web", charts=[{**chart, "product": site.vendor.product}])
+    everything = {"apiGroups": ["licet.dev"], "resources": ["*"], "verbs": ["get", "list"]}
+    cluster = {"apiGroups": [""], "resources": ["namespaces", "configmaps"], "verbs": ["get"]}
+    auditor = site.account("auditor", tmp_path, everything, cluster)
+    answer = site.explain("web", kubeconfig=auditor)
+    assert answer.code == 0
+    assert "yes        Licensed" in answer.out
+    assert "note: what the inventory has is shown: the cluster does not let you" in answer.out
+
+
+def test_release_that_is_not_there_can_not_be_explained(site: Site) -> None:
+    answer = site.explain("missing")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"licet: there is no Helm release 'missing' in namespace '{site.team}'\n"
+
+
+def test_release_without_a_protected_chart_needs_no_license(site: Site) -> None:
+    document = release_document("nginx", "1.0.0", name="web", namespace=site.team, status="deployed")
+    site.cluster.request("POST", f"/api/v1/namespaces/{site.team}/secrets", release_secret(document))
+    answer = site.explain("web")
+    assert answer.code == 0
+    assert "Nothing in it needs a license." in answer.out
+
+
+def reset(site: Site, *arguments: str, stdin: str = "") -> Answer:
+    return site.ask("clock", "reset", "--operator-namespace", site.operator, *arguments, stdin=stdin)
+
+
+def test_clock_reset_forgets_times_and_keeps_sequences(site: Site) -> None:
+    highest = {(site.vendor.issuer, "cust_42", "sub_1"): (2, site.vendor.now, "lic_2")}
+    site.write_memory(Memory(marks={site.vendor.issuer: site.vendor.now + DAY}, highest=highest))
+    answer = reset(site, "--yes")
+    assert answer.code == 0
+    assert format_instant(site.vendor.now + DAY) in answer.out
+    memory = site.read_memory()
+    assert memory.now(site.vendor.issuer, 0) == 0
+    assert memory.highest == highest
+
+
+def test_clock_reset_leaves_an_event(site: Site) -> None:
+    site.write_memory(Memory(marks={site.vendor.issuer: site.vendor.now + DAY}))
+    assert reset(site, "--yes").code == 0
+    (event,) = site.cluster.request("GET", f"/api/v1/namespaces/{site.operator}/events")["items"]
+    assert event["reason"] == "ClockReset"
+    assert event["involvedObject"]["name"] == "licet-memory"
+    assert format_instant(site.vendor.now + DAY) in event["message"]
+
+
+@pytest.mark.parametrize(("said", "code", "forgotten"), [("y\n", 0, True), ("n\n", 1, False), ("", 130, False)])
+def test_clock_reset_asks_first(said: str, code: int, forgotten: bool, site: Site) -> None:
+    before = Memory(marks={site.vendor.issuer: site.vendor.now + DAY})
+    site.write_memory(before)
+    assert reset(site, stdin=said).code == code
+    assert (site.read_memory() != before) is forgotten
+
+
+def test_clock_without_a_memory_has_nothing_to_reset(site: Site) -> None:
+    answer = reset(site, "--yes")
+    assert answer.code == 2
+    assert f"there is no ConfigMap licet-memory in namespace {site.operator}" in answer.err
+    site.write_memory(Memory())
+    assert reset(site, "--yes").out == "No time is remembered.\n"
+
+
+def test_who_may_not_reset_changes_nothing(site: Site, tmp_path: Path) -> None:
+    before = Memory(marks={site.vendor.issuer: site.vendor.now + DAY})
+    site.write_memory(before)
+    viewer = site.account("viewer", tmp_path, {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]})
+    answer = site.ask("clock", "reset", "--yes", "--operator-namespace", site.operator, kubeconfig=viewer)
+    assert answer.code == 2
+    assert "does not let you" in answer.err
+    assert site.read_memory() == before
+
+
+def test_cluster_without_licet_is_told_as_such(cluster: Cluster, tmp_path: Path) -> None:
+    """The paths of its kinds are not known there; here a prefix of the server's URL makes them so."""
+    config = json.loads(cluster.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] += "/elsewhere"
+    (tmp_path / "config").write_text(json.dumps(config))
+    with pytest.raises(ApiError):
+        cluster.request("GET", "/elsewhere/apis/licet.dev/v1alpha1/vendors")
+    answer = licet("status", "--kubeconfig", tmp_path / "config")
+    assert answer.code == 2
+    assert "licet is not installed in it" in answer.err
