@@ -235,14 +235,15 @@ def _explain(
     claims = token.claims
     if counting is not None:
         ends, grace = format_instant(claims.exp), format_instant(claims.grace_until)
+        over = f"expired at {ends}" + (f", and its grace period ended at {grace}" if grace != ends else "")
         return _REASON_OF_PHASE[counting.phase], {
             State.ACTIVE: f"signed by key {token.key_id!r} of Vendor {token.vendor}; valid until {ends}",
             State.GRACE: f"expired at {ends}; its grace period ends at {grace}. Apply a renewed license before",
-            State.EXPIRED: f"expired at {ends}, and its grace period ended at {grace}. Apply a renewed license",
+            State.EXPIRED: f"{over}. Apply a renewed license",
         }.get(counting.phase, "")
     if not is_issued(token, now):
         return Reason.NOT_YET_VALID, (
-            f"issued at {format_instant(claims.iat)}, which is in the future; check the clock of this cluster"
+            f"was issued at {format_instant(claims.iat)}, which is in the future; check the clock of this cluster"
         )
     if claims.nbf > now:
         return Reason.NOT_YET_VALID, f"becomes valid at {format_instant(claims.nbf)}"

@@ -4,7 +4,8 @@
 - Each protected chart needs a license that counts, allows every namespace of the release, and covers name and version.
 - What is not licensed, but runs here in this very version or ran here licensed, is admitted with a warning: unwinding
   and deploying again never need a license.
-- What the Vendor's enforcement makes of a refusal (refuse, warn, record) is decided per chart.
+- What the Vendor's enforcement makes of a refusal (refuse, warn, record) is decided per chart. Under one that only
+  records, nothing at all is said to whoever installs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,15 +15,13 @@ from enum import StrEnum
 from licet.core.claims import ChartGrant
 from licet.core.errors import RangeError
 from licet.core.evaluate import Contribution, contributions
-from licet.core.licenses import Assessment, Standing
+from licet.core.licenses import Assessment
 from licet.core.namespaces import Namespace
 from licet.core.reasons import Enforcement, Reason, State
 from licet.core.semver import Version
-from licet.core.subjects import Subject
+from licet.core.subjects import RELEASED_ANNOTATION, Origin, Subject
 from licet.core.timestamps import format_instant, parse_date
 from licet.core.vendors import VendorRegistry
-
-RELEASED_ANNOTATION = "licet.dev/released"
 
 
 class Result(StrEnum):
@@ -59,6 +58,7 @@ _RESULT_OF: dict[Enforcement, Result] = {
     Enforcement.WARN: Result.WARNED,
     Enforcement.AUDIT: Result.AUDITED,
 }
+_DISTANCE: dict[Ground, int] = {Ground.VERSION_NOT_COVERED: 1, Ground.CHART_NOT_COVERED: 2}  # others are nearer
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +135,13 @@ def judge(
         result=decisive.result,
         ground=decisive.ground,
         charts=charts,
-        message="; ".join(chart.explanation for chart in charts if chart.result is Result.DENIED),
+        message=" ".join(chart.explanation for chart in charts if chart.result is Result.DENIED),
         warnings=tuple(
             chart.explanation
             for chart in charts
-            if chart.result is Result.WARNED or (chart.result is Result.ALLOWED and chart.explanation)
+            if chart.explanation
+            and chart.result in {Result.ALLOWED, Result.WARNED}
+            and _enforcement(chart.subject, registry) is not Enforcement.AUDIT
         ),
     )
 
@@ -150,7 +152,9 @@ def covering_license(subject: Subject, namespaces: Sequence[Namespace], assessme
     if version is None:
         return None
     covering = [
-        part for part in _in_force(subject, namespaces, assessment) if _shortfall(subject, version, part) is None
+        part
+        for part in _in_force(subject, namespaces, assessment)
+        if _shortfall(subject, version, namespaces, part) is None
     ]
     return max(covering, key=lambda part: part.license.phase is State.ACTIVE, default=None)
 
@@ -161,7 +165,7 @@ def _judge_chart(
     chart = f"chart {subject.name} {subject.version or '(version unknown)'} ({release.where})"
     part = covering_license(subject, release.namespaces, assessment)
     if part is not None:
-        name = part.license.licenses[0]
+        name = part.license.name_for(release.namespaces)
         if part.license.phase is State.ACTIVE:
             return ChartVerdict(subject, Result.ALLOWED, Ground.LICENSED, name)
         grace = format_instant(part.license.token.claims.grace_until)
@@ -177,13 +181,17 @@ def _judge_chart(
                 f"{'runs' if ground is Ground.RUNS_HERE else 'ran licensed'} here. {shortfall.remedy}."
             )
             return ChartVerdict(subject, Result.ALLOWED, ground, explanation=explanation)
-    vendor = registry.get(subject.claim.vendor)
     return ChartVerdict(
         subject,
-        _RESULT_OF[vendor.enforcement if vendor else Enforcement.ENFORCE],
+        _RESULT_OF[_enforcement(subject, registry)],
         shortfall.ground,
         explanation=f"{chart} is not licensed: {shortfall.problem}. {shortfall.remedy}.",
     )
+
+
+def _enforcement(subject: Subject, registry: VendorRegistry) -> Enforcement:
+    vendor = registry.get(subject.claim.vendor)
+    return vendor.enforcement if vendor else Enforcement.ENFORCE
 
 
 def _in_force(subject: Subject, namespaces: Sequence[Namespace], assessment: Assessment) -> tuple[Contribution, ...]:
@@ -198,10 +206,12 @@ def _parse_version(text: str | None) -> Version | None:
         return None
 
 
-def _shortfall(subject: Subject, version: Version, part: Contribution) -> _Shortfall | None:
+def _shortfall(
+    subject: Subject, version: Version, namespaces: Sequence[Namespace], part: Contribution
+) -> _Shortfall | None:
     """Explain why a grant in force does not cover a chart; None if it does."""
     grant, claims = part.grant, part.license.token.claims
-    holder = f"license {part.license.licenses[0]}{f' (plan {grant.plan})' if grant.plan else ''}"
+    holder = f"license {part.license.name_for(namespaces)}{f' (plan {grant.plan})' if grant.plan else ''}"
     if grant.charts is not None and not any(entry.covers(subject.name, version) for entry in grant.charts):
         entries = [entry for entry in grant.charts if entry.name.matches(subject.name)]
         if not entries:
@@ -220,12 +230,14 @@ def _shortfall(subject: Subject, version: Version, part: Contribution) -> _Short
     try:
         released = parse_date(subject.released or "")
     except ValueError:
-        return _Shortfall(
-            Ground.RELEASE_DATE_UNKNOWN,
-            f"{holder} covers what was released until {grant.maintenance_until}, "
-            f"and the chart does not say when it was released (annotation {RELEASED_ANNOTATION})",
-            "Ask the vendor for a chart that says so",
-        )
+        covered = f"{holder} covers what was released until {grant.maintenance_until}"
+        if subject.origin is Origin.ROOT:
+            silent = f"and the chart does not say when it was released (annotation {RELEASED_ANNOTATION})"
+            remedy = "Ask the vendor for a chart that says so"
+        else:
+            silent = "and a release does not tell when a chart inside of another was released"
+            remedy = f"Install {subject.name} as a release of its own"
+        return _Shortfall(Ground.RELEASE_DATE_UNKNOWN, f"{covered}, {silent}", remedy)
     if released <= grant.maintenance_until:
         return None
     return _Shortfall(
@@ -259,10 +271,10 @@ def _nearest_shortfall(
     in_force = [
         shortfall
         for part in reversed(_in_force(subject, release.namespaces, assessment))
-        if (shortfall := _shortfall(subject, version, part))
+        if (shortfall := _shortfall(subject, version, release.namespaces, part))
     ]
     if in_force:
-        return min(in_force, key=lambda shortfall: shortfall.ground is Ground.CHART_NOT_COVERED)
+        return min(in_force, key=lambda shortfall: _DISTANCE.get(shortfall.ground, 0))
     return _without_license(subject, release, registry, assessment)
 
 
@@ -278,31 +290,27 @@ def _without_license(
             "Delete all but one of these Vendors",
         )
     known = [
-        standing
+        (standing, standing.token.claims)
         for standing in assessment.standings.values()
-        if _grants(standing, vendor, product) and all(standing.allows(namespace) for namespace in release.namespaces)
+        if standing.token is not None
+        and standing.token.vendor == vendor
+        and any(grant.product == product for grant in standing.token.claims.license.grants)
+        and all(standing.allows(namespace) for namespace in release.namespaces)
     ]
-    for reason, ground, phase in (
-        (Reason.EXPIRED, Ground.LICENSE_EXPIRED, State.EXPIRED),
-        (Reason.NOT_YET_VALID, Ground.LICENSE_NOT_YET_VALID, None),
-    ):
-        matching = [each for each in known if each.reason is reason or (phase is not None and each.phase is phase)]
-        if matching:
-            nearest = max(matching, key=lambda standing: (standing.token.rank if standing.token else (), standing.name))
-            problem = nearest.message.partition(". ")[0]
-            remedy = f"Apply a license of vendor {vendor} that is valid now"
-            return _Shortfall(ground, f"license {nearest.name} {problem}", remedy)
+    remedy = f"Apply a license of vendor {vendor} that is valid now"
+    expired = [(claims.grace_until, each.name, claims.exp) for each, claims in known if each.phase is State.EXPIRED]
+    if expired:
+        grace_until, name, exp = max(expired)
+        problem = f"license {name} expired at {format_instant(exp)}"
+        if grace_until > exp:
+            problem += f", and its grace period ended at {format_instant(grace_until)}"
+        return _Shortfall(Ground.LICENSE_EXPIRED, problem, remedy)
+    waiting = [(claims.nbf, each.name, each.message) for each, claims in known if each.reason is Reason.NOT_YET_VALID]
+    if waiting:
+        _, name, message = min(waiting)
+        return _Shortfall(Ground.LICENSE_NOT_YET_VALID, f"license {name} {message}", remedy)
     return _Shortfall(
         Ground.NO_LICENSE,
         f"no license that counts grants product {product} of vendor {vendor} here",
         "Apply a License from the vendor; kubectl get licenses shows why one that is there does not count",
-    )
-
-
-def _grants(standing: Standing, vendor: str, product: str) -> bool:
-    token = standing.token
-    return (
-        token is not None
-        and token.vendor == vendor
-        and any(grant.product == product for grant in token.claims.license.grants)
     )
