@@ -184,10 +184,11 @@ def test_check_reads_the_labels_of_the_namespace(site: Site) -> None:
     assert site.check("2.4.1").code == 0
 
 
-def test_namespace_that_helm_is_to_create_has_no_labels(site: Site) -> None:
-    site.apply_license()
-    answer = site.check("2.4.1", "-n", f"{site.team}-new")
-    assert answer.code == 0
+def test_namespace_that_helm_is_to_create_has_the_label_of_its_name(site: Site) -> None:
+    new = f"{site.team}-new"
+    site.apply_license(spec={"allowedNamespaces": {"selector": {"matchLabels": {"kubernetes.io/metadata.name": new}}}})
+    assert site.check("2.4.1", "-n", new).code == 0
+    assert site.check("2.4.1", "-n", f"{new}er").code == 1
 
 
 def test_who_may_not_read_is_told_what_is_missing(site: Site, tmp_path: Path) -> None:

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping
 import click
 
 from licet.cli.charts import chart_by_name, read_chart
-from licet.cli.facts import Facts, describe_chart, facts_from_files
+from licet.cli.facts import Facts, describe_chart, facts_from_files, new_namespace
 from licet.cli.files import FILE
 from licet.cli.manifests import Manifests
 from licet.cli.options import at_option, cluster_options, cluster_uid_option, labels_option, operator_namespace_option
 from licet.cli.output import Format, emit, output_option, printable, tone
 from licet.cli.program import Command, Example, ExitCode, examples
 from licet.core.chartfile import subjects_of_chart
-from licet.core.namespaces import Namespace
 from licet.core.timestamps import format_instant
 from licet.core.verdict import ReleaseRef, Verdict, judge
 
@@ -95,7 +94,7 @@ def command(
     name = release or asked.name
     if vendors or licenses:
         manifests = Manifests.read((*vendors, *licenses), operator_namespace=operator_namespace)
-        place = Namespace(namespace, namespace_labels)
+        place = new_namespace(namespace, namespace_labels)
         facts = facts_from_files(manifests, place, cluster_uid=cluster_uid, at=at)
     else:
         # What talks to clusters takes longer to import than a check of files runs.

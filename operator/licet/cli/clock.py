@@ -70,7 +70,7 @@ async def _reset(api: KubeApi, namespace: str) -> None:
     """Write the memory without its marks, over what it is by then, and an Event about it."""
     for attempt in range(1, _ATTEMPTS + 1):
         config_map, memory = await _read(api, namespace)
-        config_map["data"][MEMORY_KEY] = memory.without_marks().dump()
+        config_map.setdefault("data", {})[MEMORY_KEY] = memory.without_marks().dump()
         try:
             written = await api.replace(CONFIG_MAPS.path(namespace, MEMORY_NAME), config_map)
             break
@@ -80,7 +80,7 @@ async def _reset(api: KubeApi, namespace: str) -> None:
     events = EventRecorder(api, COMPONENT)
     writing = asyncio.create_task(events.run())
     regarding = Regarding("v1", "ConfigMap", MEMORY_NAME, namespace, written["metadata"]["uid"])
-    latest = format_instant(max(memory.marks.values()))
+    latest = format_instant(max(memory.marks.values(), default=0))
     events.emit(regarding, _EVENT_REASON, f"the remembered times were reset, the latest of which was {latest}")
     await events.flush()
     writing.cancel()

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from licet.cli.facts import Facts, describe_chart
-from licet.cli.live import ClusterError, ask, facts_from_cluster, get_object
-from licet.cli.live import explain as explain_error
+from licet.cli.live import ClusterError, ask, describe_refusal, facts_from_cluster, get_object
 from licet.cli.options import at_option, cluster_options, operator_namespace_option
 from licet.cli.output import Format, emit, output_option, printable, table
 from licet.cli.program import Command, Example, Group, examples
@@ -138,7 +137,7 @@ async def _read_running(api: KubeApi, namespace: str, name: str) -> tuple[_Runni
     except ApiError as error:
         if not error.is_forbidden:
             raise
-        return None, f"what the inventory has is shown: {explain_error(error)}"
+        return None, f"what the inventory has is shown: {describe_refusal(error)}"
     except ReleaseError as error:
         return None, f"what the inventory has is shown: the release can't be read: {error}"
 

@@ -1,7 +1,9 @@
 """What a verdict about a chart depends on, and the same from files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from licet.cli.files import InputError
 from licet.cli.manifests import Manifests
@@ -10,6 +12,8 @@ from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
 from licet.core.vendors import VendorRegistry
 from licet.core.verdict import ChartVerdict, RanHere
+
+_NAME_LABEL: Final = "kubernetes.io/metadata.name"  # which the API server gives every namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ def facts_from_files(manifests: Manifests, namespace: Namespace, *, cluster_uid:
     if cluster_uid is None:
         notes += _bound(assessment)
     return Facts(ledger.registry, assessment, namespace, RanHere(), tuple(notes))
+
+
+def new_namespace(name: str, labels: Mapping[str, str] = MappingProxyType({})) -> Namespace:
+    """Give a namespace as it is once it is made with these labels."""
+    return Namespace(name, {_NAME_LABEL: name, **labels})
 
 
 def describe_chart(chart: ChartVerdict) -> dict[str, object]:

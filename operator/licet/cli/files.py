@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from licet.cli.program import complain
 from licet.core import bounds
 from licet.core.errors import LicetError
 
@@ -78,10 +79,7 @@ def read_private_key(path: str) -> bytes:
     pem = read_bytes(path)
     mode = Path(path).stat().st_mode if path != STDIN else 0
     if stat.S_ISREG(mode) and mode & _OTHERS:
-        click.echo(
-            f"warning: {path} has mode {stat.S_IMODE(mode):04o}: others can use the key in it. chmod 600 {path}",
-            err=True,
-        )
+        complain(f"warning: {path} has mode {stat.S_IMODE(mode):04o}: others can use the key in it. chmod 600 {path}")
     return pem
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from licet import __version__
-from licet.cli.facts import Facts
+from licet.cli.facts import Facts, new_namespace
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.ledger import Ledger
@@ -15,7 +15,6 @@ from licet.cluster.resource import CONFIG_MAPS, INSTALLATIONS, LICENSES, NAMESPA
 from licet.cluster.state import MEMORY_NAME, TOKENS_NAME, read_kept_tokens, read_memory, secret_data
 from licet.core.errors import LicetError
 from licet.core.memory import Memory
-from licet.core.namespaces import Namespace
 from licet.core.timestamps import format_instant
 from licet.core.verdict import RanHere
 
@@ -51,10 +50,10 @@ def ask(kubeconfig: str | None, kube_context: str | None, question: Callable[[Ku
     try:
         return asyncio.run(connected())
     except ApiError as error:
-        raise ClusterError(explain(error)) from error
+        raise ClusterError(describe_refusal(error)) from error
 
 
-def explain(error: ApiError) -> str:
+def describe_refusal(error: ApiError) -> str:
     """Say for people why the API server did not do what it was asked."""
     if error.is_forbidden:
         return f"the cluster does not let you do this: {error.message}. Ask its administrator for that right"
@@ -111,7 +110,7 @@ async def read_cluster(api: KubeApi, operator_namespace: str) -> Cluster:
 async def facts_from_cluster(api: KubeApi, *, operator_namespace: str, namespace: str, release: str, at: int) -> Facts:
     """Give what the cluster says about a release; raises `ApiError` and `ClusterError`.
 
-    A namespace that does not exist yet has no labels, as the one that `helm --create-namespace` makes.
+    A namespace that does not exist yet is as `helm --create-namespace` would make it.
     """
     cluster, place, installation = await asyncio.gather(
         read_cluster(api, operator_namespace),
@@ -122,7 +121,7 @@ async def facts_from_cluster(api: KubeApi, *, operator_namespace: str, namespace
     return Facts(
         registry=cluster.ledger.registry,
         assessment=cluster.ledger.assess(cluster.memory, at),
-        namespace=read_namespace(place) if place is not None else Namespace(namespace),
+        namespace=read_namespace(place) if place is not None else new_namespace(namespace),
         ran_here=read_ran_here(installation) if installation is not None else RanHere(),
         notes=(f"the cluster has seen {format_instant(latest)}; licenses are not judged for earlier",)
         if latest > at

@@ -18,6 +18,7 @@ _TONES: Final = {
     **dict.fromkeys(("Grace", "InGrace", "Unknown", "audited", "warned"), "yellow"),
     **dict.fromkeys(("Expired", "False", "Unlicensed", "denied", "invalid", "no"), "red"),
 }
+_LINE_LENGTH: Final = 1 << 30  # of YAML: values are not folded, so that grep finds them
 _GAP: Final = "   "  # as kubectl parts columns
 
 
@@ -60,7 +61,7 @@ def render_yaml(*documents: object) -> str:
     import yaml
 
     def dump(*, allow_unicode: bool) -> str:
-        return yaml.safe_dump_all(documents, allow_unicode=allow_unicode, sort_keys=False, width=120)
+        return yaml.safe_dump_all(documents, allow_unicode=allow_unicode, sort_keys=False, width=_LINE_LENGTH)
 
     text = dump(allow_unicode=True)
     return dump(allow_unicode=False) if _UNSAFE.search(text) else text

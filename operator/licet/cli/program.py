@@ -79,7 +79,6 @@ class Entry:
 class Group(click.Group):
     """Commands in sections; the module of a command is loaded when it is called, so that the others cost nothing."""
 
-    command_class = Command
     sections: ClassVar[Mapping[str, Mapping[str, Entry]]] = {}
     """The commands that load when they are called, by the title of a section and by name."""
 

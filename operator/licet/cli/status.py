@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from licet.cli.live import ClusterError, ask, explain, list_objects
+from licet.cli.live import ClusterError, ask, describe_refusal, list_objects
 from licet.cli.options import cluster_options
 from licet.cli.output import Format, emit, output_option, printable, table
 from licet.cli.program import Command, Example, complain, examples
@@ -94,7 +94,7 @@ async def _read(api: KubeApi, namespace: str | None) -> Objects:
     objects: dict[Resource, Sequence[JsonObject]] = {}
     for resource, answer in zip(_KINDS, answers, strict=True):
         if isinstance(answer, ApiError) and answer.is_forbidden:
-            complain(explain(answer))
+            complain(describe_refusal(answer))
         elif isinstance(answer, BaseException):
             raise answer
         else:

@@ -131,6 +131,16 @@ def test_license_is_narrowed_by_the_labels_of_the_namespace(
     assert "note: License acme-prod is not for namespace prod-eu" in answer.out
 
 
+def test_namespace_has_the_label_of_its_name(
+    licet: Callable, acme: VendorSimulator, vendor: str, write: Callable
+) -> None:
+    allowed = {"selector": {"matchLabels": {"kubernetes.io/metadata.name": "prod-eu"}}}
+    path = write("license.yaml", acme.license_manifest("acme-prod", acme.token(), allowedNamespaces=allowed))
+    for namespace, code in (("prod-eu", 0), ("dev", 1)):
+        question = ("check", "acme-platform", "2.4.1", "-n", namespace, "--vendor", vendor, "--license", path)
+        assert licet(*question).code == code
+
+
 @pytest.mark.parametrize("labels", ["team", "=pay", "team=pay,web"])
 def test_labels_that_are_none_are_wrong_usage(labels: str, licet: Callable, vendor: str) -> None:
     answer = licet("check", "x", "1.0.0", "-n", "a", "--vendor", vendor, "--namespace-labels", labels)

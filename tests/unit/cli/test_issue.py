@@ -139,4 +139,4 @@ def test_key_that_others_may_read_is_warned_of(licet: Callable, key: str, write:
     (tmp_path / key).chmod(0o644)
     answer = licet("issue", write("spec.yaml", SPEC), "--key", key)
     assert answer.code == 0
-    assert answer.err == f"warning: {key} has mode 0644: others can use the key in it. chmod 600 {key}\n"
+    assert answer.err == f"licet: warning: {key} has mode 0644: others can use the key in it. chmod 600 {key}\n"
