@@ -4,29 +4,24 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final
 
 from licet.core.errors import LicetError, ReleaseError
-from licet.core.release import RELEASE_TYPE, Release, decode_release
-from licet.core.subjects import Subject, find_subjects
 from licet.core.ulid import RANDOM_BYTES, format_ulid
-from licet.core.vendors import VendorRegistry
+from licet.core.vendors import Product, VendorRegistry
 from licet.core.verdict import Ground, ReleaseRef, Result, Verdict, judge
 from licet.gate.cache import Cache, Facts, Place
+from licet.gate.decoding import Decoders, ReadRelease
 from licet.gate.live import LiveReadError
 from licet.gate.review import AdmissionRequest, ReleaseSecret
 
-_DECODERS: Final = 2  # at a time: each may need more than twice the cap on decompressed releases
 _NAME_SHOWN: Final = 63  # characters; Helm allows 53 for the name of a release
 _ANSWER_SECONDS: Final = 0.3  # left for the answer, once there is no more time to look at the cluster
 _STALE: Final = (
     "This was judged by what the gate knew before, because the API server did not answer when it asked again; "
     "if a license was applied just now, try again."
 )
-
-T = TypeVar("T")
 
 
 class UndecidedError(LicetError):
@@ -91,7 +86,7 @@ class Judge:
         self._cache = cache
         self._look = look
         self._clock = clock
-        self._decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode")
+        self._decoders = Decoders()
 
     async def decide(self, request: AdmissionRequest, secret: ReleaseSecret, *, deadline: float) -> Decision:
         """Decide about a release Secret that is to be created, before a deadline in the event loop's time.
@@ -103,9 +98,8 @@ class Judge:
         name, revision = secret.name, None
         try:
             async with asyncio.timeout_at(deadline):
-                release, subjects = await self._in_thread(_read, secret, self._cache.registry)
-                name, revision = release.name, release.revision
-                judgement = await self._judge(_place(request, secret, release), release, subjects, deadline)
+                release, judgement = await self._judge(request, secret, deadline)
+            name, revision = release.name, release.revision
         except ReleaseError as error:
             judgement = Judgement(_unreadable(request, secret, error))
         return Decision(
@@ -119,38 +113,31 @@ class Judge:
             dry_run=bool(request.dry_run),
         )
 
-    async def _judge(self, place: Place, release: Release, subjects: tuple[Subject, ...], deadline: float) -> Judgement:
-        if not subjects:
-            return Judgement(Verdict(Result.ALLOWED, Ground.NOT_PROTECTED))
+    async def _judge(
+        self, request: AdmissionRequest, secret: ReleaseSecret, deadline: float
+    ) -> tuple[ReadRelease, Judgement]:
+        registry = self._cache.registry
+        release = await self._decoders.read(secret, registry)
+        if not release.subjects:
+            return release, Judgement(Verdict(Result.ALLOWED, Ground.NOT_PROTECTED))
+        place = _place(request, secret, release)
         known = self._cache.facts(place, int(self._clock()))
-        verdict = _verdict(release, subjects, known) if known is not None else None
-        if verdict is not None and verdict.result is Result.ALLOWED and not verdict.warnings:
-            return Judgement(verdict)
+        judgement = Judgement(_verdict(release, known)) if known is not None else None
+        if judgement is not None and not judgement.explanation:
+            return release, judgement
         try:
             async with asyncio.timeout_at(deadline - _ANSWER_SECONDS):
                 facts = await self._look(place)
         except (LiveReadError, TimeoutError) as error:
-            if verdict is None:
-                raise UndecidedError(
-                    f"the namespaces of the release are not known, nor can be read: {error}"
-                ) from error
-            return Judgement(verdict, note=_STALE)
-        subjects = await self._in_thread(find_subjects, release, facts.registry)
-        return Judgement(_verdict(release, subjects, facts), live=True)
-
-    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        """Do what may take long for a large release, while other requests go on."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, work, *arguments)
+            if judgement is None:
+                raise UndecidedError(f"the release's namespaces are not known, nor can be read: {error}") from error
+            return release, replace(judgement, note=_STALE)
+        if _claims(facts.registry) != _claims(registry):
+            release = await self._decoders.read(secret, facts.registry)
+        return release, Judgement(_verdict(release, facts), live=True)
 
 
-def _read(secret: ReleaseSecret, registry: VendorRegistry) -> tuple[Release, tuple[Subject, ...]]:
-    if secret.type != RELEASE_TYPE:
-        raise ReleaseError(f"its format {secret.type[:80]!r} is not known; licet knows {RELEASE_TYPE}")
-    release = decode_release(secret.payload)
-    return release, find_subjects(release, registry)
-
-
-def _place(request: AdmissionRequest, secret: ReleaseSecret, release: Release) -> Place:
+def _place(request: AdmissionRequest, secret: ReleaseSecret, release: ReadRelease) -> Place:
     """Tell where a release is to be.
 
     Helm finds a release by the Secret's labels and goes by the payload from there. Only where all of them name one and
@@ -164,9 +151,14 @@ def _place(request: AdmissionRequest, secret: ReleaseSecret, release: Release) -
     )
 
 
-def _verdict(release: Release, subjects: tuple[Subject, ...], facts: Facts) -> Verdict:
+def _claims(registry: VendorRegistry) -> list[tuple[str, str, tuple[Product, ...]]]:
+    """Give what decides which charts are protected."""
+    return [(vendor.name, vendor.created, vendor.products) for vendor in registry]
+
+
+def _verdict(release: ReadRelease, facts: Facts) -> Verdict:
     reference = ReleaseRef(_shown(release.name), facts.namespaces)
-    return judge(subjects, reference, facts.registry, facts.assessment, facts.ran_here)
+    return judge(release.subjects, reference, facts.registry, facts.assessment, facts.ran_here)
 
 
 def _unreadable(request: AdmissionRequest, secret: ReleaseSecret, error: ReleaseError) -> Verdict:

@@ -1,11 +1,12 @@
 """What remains of a decision: a log line, a Kubernetes Event where there is something to say, and metrics."""
 
 import logging
+import time
 from typing import Final
 
 import prometheus_client
 
-from licet.cluster.events import MESSAGE_BYTES, EventRecorder, EventType, Regarding
+from licet.cluster.events import MESSAGE_BYTES, EventRecorder, EventType, RateLimits, Regarding
 from licet.core.verdict import ChartVerdict, Result
 from licet.gate.judge import Decision
 from licet.gate.messages import printable, signed
@@ -16,6 +17,11 @@ _EVENTS: Final = {
     Result.AUDITED: ("ReleaseAudited", EventType.NORMAL),
     Result.ALLOWED: ("ReleaseAllowed", EventType.NORMAL),  # licensed for a while only, or for what it was
 }
+
+# In one namespace, whatever the releases are called: the recorder's own limit is for each release.
+_EVENTS_BURST: Final = 30
+_EVENTS_REFILL_SECONDS: Final = 10.0
+_NAMESPACES: Final = 4096
 
 _DECISIONS: Final = prometheus_client.Counter(
     "licet_gate_decisions",
@@ -31,10 +37,11 @@ _logger: Final = logging.getLogger(__name__)
 
 
 class DecisionLog:
-    """Keeps decisions on record; dry runs leave no Event."""
+    """Keeps decisions on record; dry runs leave no Event, nor do more decisions than a namespace has use for."""
 
     def __init__(self, events: EventRecorder) -> None:
         self._events = events
+        self._limits = RateLimits(burst=_EVENTS_BURST, refill_seconds=_EVENTS_REFILL_SECONDS, size=_NAMESPACES)
 
     def record(self, decision: Decision, seconds: float) -> None:
         """Record a decision that took so long."""
@@ -47,7 +54,7 @@ class DecisionLog:
             _DECISIONS.labels("", "", verdict.result, verdict.ground).inc()
         _log(decision, seconds)
         explanation = decision.judgement.explanation
-        if explanation and not decision.dry_run:
+        if explanation and not decision.dry_run and self._limits.admit(decision.namespace, time.monotonic()):
             reason, event_type = _EVENTS[verdict.result]
             self._events.emit(
                 Regarding("v1", "Secret", decision.secret or "release", decision.namespace),

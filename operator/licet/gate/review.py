@@ -56,7 +56,7 @@ class ReleaseSecret(msgspec.Struct, frozen=True):
     payload: bytes
 
 
-def read_review(body: bytes) -> AdmissionRequest:
+def read_review(body: bytes | bytearray) -> AdmissionRequest:
     """Read what the API server posts.
 
     Raises:

@@ -10,7 +10,9 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from http import HTTPStatus
 from typing import Final, Self
 
 from aiohttp import hdrs, web
@@ -29,7 +31,7 @@ _BODY_SECONDS: Final = 3.0
 _IDLE_SECONDS: Final = 120.0
 _LINGER_SECONDS: Final = 2.0  # to read what is left of a refused body, so that its sender comes to read the answer
 _LARGE_BODY: Final = 256 * 1024  # bytes
-_LARGE_BODIES: Final = 8  # in memory at once; others wait in their sockets
+_LARGE_BODIES: Final = 8  # in memory at once, until they are answered; others wait in their sockets
 _TIMEOUT_SECONDS: Final = 5  # the webhook's own timeoutSeconds, where the API server does not tell
 _SHARE_OF_TIMEOUT: Final = 0.8
 _TIMEOUT: Final = re.compile(r"([1-9]\d?)s")
@@ -53,6 +55,7 @@ class WebhookServer:
         self._server = web.Server(
             self._handle,
             access_log=None,
+            logger=_logger,
             auto_decompress=False,
             keepalive_timeout=_IDLE_SECONDS,
             lingering_time=_LINGER_SECONDS,
@@ -127,9 +130,9 @@ class WebhookServer:
         self._silent.discard(request.protocol)
         try:
             response = await self._review(request)
-        except web.HTTPException as refusal:
-            refusal.force_close()
-            raise
+        except _RefusedError as refusal:
+            response = web.Response(status=refusal.status, text=str(refusal), headers=refusal.headers)
+            response.force_close()
         if self._draining:
             response.force_close()
         return response
@@ -137,22 +140,29 @@ class WebhookServer:
     async def _review(self, request: web.BaseRequest) -> web.Response:
         _check_head(request)
         deadline = asyncio.get_running_loop().time() + _budget(request)
+        large = request.content_length is None or request.content_length > _LARGE_BODY
         try:
-            async with asyncio.timeout_at(deadline):
-                review = read_review(await self._read(request))
-            return web.Response(body=await self._answer(review, deadline), content_type=_MEDIA_TYPE)
+            async with AsyncExitStack() as slot:
+                async with asyncio.timeout_at(deadline):
+                    if large:
+                        await slot.enter_async_context(self._large_bodies)
+                    review = read_review(await _read_body(request))
+                return web.Response(body=await self._answer(review, deadline), content_type=_MEDIA_TYPE)
         except ReviewError as error:
-            raise web.HTTPBadRequest(text=str(error)) from error
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
         except (UndecidedError, TimeoutError) as error:
             reason = str(error) or "there was no time for it"
             _logger.warning("a review was left undecided: %s", reason)
-            raise web.HTTPServiceUnavailable(text=f"undecided: {reason}") from error
+            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, f"undecided: {reason}") from error
 
-    async def _read(self, request: web.BaseRequest) -> bytes:
-        if request.content_length is not None and request.content_length <= _LARGE_BODY:
-            return await _read_body(request)
-        async with self._large_bodies:
-            return await _read_body(request)
+
+class _RefusedError(LicetError):
+    """A request that gets no review; it is not aiohttp's, which would outlive the answer and hold the body for long."""
+
+    def __init__(self, status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
 
 
 async def _not_yet(_request: AdmissionRequest, _deadline: float) -> bytes:
@@ -161,30 +171,35 @@ async def _not_yet(_request: AdmissionRequest, _deadline: float) -> bytes:
 
 def _check_head(request: web.BaseRequest) -> None:
     if request.path != PATH:
-        raise web.HTTPNotFound(text=f"reviews are posted to {PATH}")
+        raise _RefusedError(HTTPStatus.NOT_FOUND, f"reviews are posted to {PATH}")
     if request.method != hdrs.METH_POST:
-        raise web.HTTPMethodNotAllowed(request.method, [hdrs.METH_POST])
+        raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "reviews are posted", {"Allow": "POST"})
     if request.content_type != _MEDIA_TYPE:
-        raise web.HTTPUnsupportedMediaType(text=f"the content type of a review is {_MEDIA_TYPE}")
+        raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content type of a review is {_MEDIA_TYPE}")
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
-        raise web.HTTPUnsupportedMediaType(text="a review has no content encoding")
-    if request.content_length is not None and request.content_length > bounds.REVIEW_BYTES:
-        raise web.HTTPRequestEntityTooLarge(bounds.REVIEW_BYTES, request.content_length)
+        raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a review has no content encoding")
+    _check_size(request.content_length or 0)
 
 
-async def _read_body(request: web.BaseRequest) -> bytes:
+def _check_size(size: int) -> None:
+    if size > bounds.REVIEW_BYTES:
+        text = f"a review has at most {bounds.REVIEW_BYTES} bytes"
+        raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
+
+
+async def _read_body(request: web.BaseRequest) -> bytearray:
     body = bytearray()
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             async for chunk in request.content.iter_any():
                 body += chunk
-                if len(body) > bounds.REVIEW_BYTES:
-                    raise web.HTTPRequestEntityTooLarge(bounds.REVIEW_BYTES, len(body))
+                _check_size(len(body))
     except TimeoutError as error:
-        raise web.HTTPRequestTimeout(text=f"the body of a review has to come within {_BODY_SECONDS} s") from error
+        text = f"the body of a review has to come within {_BODY_SECONDS} s"
+        raise _RefusedError(HTTPStatus.REQUEST_TIMEOUT, text) from error
     except (OSError, web.RequestPayloadError) as error:
-        raise web.HTTPBadRequest(text="the body ended early") from error
-    return bytes(body)
+        raise _RefusedError(HTTPStatus.BAD_REQUEST, "the body ended early") from error
+    return body
 
 
 def _budget(request: web.BaseRequest) -> float:

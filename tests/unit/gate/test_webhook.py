@@ -106,6 +106,14 @@ async def test_dry_run_is_judged_alike_and_leaves_no_event(desk):
     assert desk.logged[0]["dryRun"]
 
 
+async def test_events_of_one_namespace_are_limited_whatever_the_releases_are_called(desk):
+    for number in range(50):
+        await desk.ask_about(release_secret(release_document("acme-platform", "9.9.9", name=f"web{number}")))
+    await desk.ask_about(release_secret(release_document("acme-platform", "9.9.9")), namespace="prod-us")
+    namespaces = [regarding.namespace for regarding, *_ in desk.events.emitted]
+    assert (namespaces.count("prod-eu"), namespaces.count("prod-us"), len(desk.logged)) == (30, 1, 51)
+
+
 async def test_plain_permission_is_logged_and_no_more(desk):
     desk.scene.license()
     response = await desk.ask()
