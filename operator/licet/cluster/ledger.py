@@ -126,12 +126,12 @@ class Ledger:
         return None if text is None else text.strip()
 
     def _verify(self, text: str, known: _Verifications) -> VerifiedToken | VerificationError:
-        result = known.get(text)
+        result = known.get(text) or self._verified.get(text)
         if result is None:
             try:
                 result = verify_token(text, self.registry, cluster=self.cluster)
             except VerificationError as error:
-                result = error
+                result = error.with_traceback(None)  # which would keep all that it was raised from as well
         self._verified[text] = result
         return result
 

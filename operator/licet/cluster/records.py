@@ -79,7 +79,7 @@ class LicenseRecord:
     def read(cls, obj: Object) -> Self:
         """Read a License."""
         spec, metadata = obj["spec"], obj["metadata"]
-        reference = spec.get("tokenFrom", {}).get("secretKeyRef")
+        reference = (spec.get("tokenFrom") or {}).get("secretKeyRef")
         return cls(
             name=metadata["name"],
             uid=metadata.get("uid", ""),
@@ -109,7 +109,7 @@ class KeptToken:
             document = json.loads(raw)
             reference = SecretRef(str(document["secretKeyRef"]["name"]), str(document["secretKeyRef"]["key"]))
             return cls(str(document["uid"]), reference, str(document["token"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
 
