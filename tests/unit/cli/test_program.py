@@ -184,3 +184,8 @@ def test_offline_commands_load_nothing_that_talks_to_clusters() -> None:
 def test_components_are_loaded_when_they_run_only() -> None:
     loaded = loaded_by("import licet.cli.controller", "import licet.cli.gate")
     assert not loaded & TALKS_TO_CLUSTERS
+
+
+def test_every_command_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert not [path for path, _ in ALL if f"`licet {' '.join(path)}`" not in page]
