@@ -119,13 +119,16 @@ class Gate:
         """
         options = self._options
         server = self._server = await WebhookServer.bind(options.host, options.port, self._certificate.context)
-        async with asyncio.TaskGroup() as tasks:
-            work = tasks.create_task(self._work(server))
-            await stopping.wait()
-            self._stopping = True
-            if server.serving:
-                await self._drain(server)
-            work.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                work = tasks.create_task(self._work(server))
+                await stopping.wait()
+                self._stopping = True
+                if server.serving:
+                    await self._drain(server)
+                work.cancel()
+        finally:
+            await server.close(0)
 
     async def _work(self, server: WebhookServer) -> None:
         cache = Cache(await cluster_uid(self._api))
