@@ -148,9 +148,14 @@ def _wait_for_signal() -> NoReturn:
 
 
 def _leave(*_: object) -> NoReturn:
-    for number in ENDING_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # once is enough: what follows is the tidying up
+    _ignore_ending_signals()
     raise SystemExit(0)
+
+
+def _ignore_ending_signals() -> None:
+    """Once is enough: what follows is the tidying up."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def main() -> None:
@@ -165,6 +170,7 @@ def main() -> None:
                 print("ok", flush=True)
                 supervisor.serve()
             finally:
+                _ignore_ending_signals()
                 supervisor.close()
     except BlockingIOError:
         print("error a control plane is running there already", flush=True)

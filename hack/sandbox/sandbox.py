@@ -121,12 +121,11 @@ class Sandbox:
         """
         deadline = time.monotonic() + _READY_SECONDS
         while problem := self._problem():
-            ended = [each for each in (self.controller, self.gate) if not each.process.running]
-            if ended or time.monotonic() > deadline:
-                problem = (
-                    f"{ended[0].name} has ended" if ended else f"not ready after {_READY_SECONDS:.0f} s: {problem}"
-                )
-                raise SandboxError(f"{problem}{self._last_log_lines()}")
+            for component in self._components:
+                if not component.process.running:
+                    raise SandboxError(f"the {component.name} has ended{self._last_log_lines()}")
+            if time.monotonic() > deadline:
+                raise SandboxError(f"not ready after {_READY_SECONDS:.0f} s: {problem}{self._last_log_lines()}")
             time.sleep(_POLL_SECONDS)
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> None:
