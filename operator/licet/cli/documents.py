@@ -48,7 +48,7 @@ def parse_documents(text: str, name: str) -> list[object]:
     """
     if text.lstrip().startswith(("{", "[")):
         try:
-            return [json.loads(text, object_pairs_hook=_members, parse_constant=_refuse_constant)]
+            return [_read_json(text)]
         except json.JSONDecodeError:
             pass  # YAML in flow style begins alike
         except (ValueError, RecursionError) as error:
@@ -61,6 +61,12 @@ def parse_documents(text: str, name: str) -> list[object]:
         raise InputError(f"{name} is not YAML: {where}{error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{name} is not acceptable YAML: {_describe(error)}") from error
+
+
+def _read_json(text: str) -> object:
+    document: object = json.loads(text, object_pairs_hook=_members, parse_constant=_refuse_constant)
+    _check_depth(document, bounds.YAML_DEPTH)
+    return document
 
 
 def _yaml_documents(text: str) -> Iterator[object]:
@@ -117,6 +123,14 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
         names = [name for name, _ in pairs]
         raise ValueError(f"member {next(name for name in names if names.count(name) > 1)!r} occurs twice")
     return members
+
+
+def _check_depth(value: object, depth: int) -> None:
+    if depth == 0:
+        raise ValueError(f"nested deeper than {bounds.YAML_DEPTH}")
+    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(member, dict | list):
+            _check_depth(member, depth - 1)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -40,7 +40,8 @@ def test_documents_are_values(text: str, documents: list[Any]) -> None:
         ("yes: a\n", "the name of a member has to be text"),
         ("a: b: c\n", "line 1"),
         ("a: \x00\n", "not acceptable YAML"),
-        ("[" * 5000, "nested"),
+        ("[" * 101 + "]" * 101, "nested deeper than"),
+        ("[" * 5000 + "]" * 5000, "nested"),
         ("[" * 200_000, "nested"),
         ("- " * 300 + "x", "nested deeper than"),
         (f"a: {'9' * 5000}", "not acceptable YAML"),
@@ -53,8 +54,10 @@ def test_what_may_run_away_or_mean_two_things_is_refused(text: str, problem: str
     assert problem in str(caught.value)
 
 
-def test_nesting_is_read_to_its_bound() -> None:
-    deepest = "[" * (bounds.YAML_DEPTH - 1) + "x: 1".join("{}") + "]" * (bounds.YAML_DEPTH - 1)
+@pytest.mark.parametrize("kind", ["[", "- "])
+def test_nesting_is_read_to_its_bound(kind: str) -> None:
+    levels = bounds.YAML_DEPTH - 1
+    closing = "]" * levels if kind == "[" else ""
+    assert parse_documents(kind * levels + "1" + closing, "it")
     with pytest.raises(InputError, match="nested deeper"):
-        parse_documents(deepest, "it")
-    assert parse_documents("[" * (bounds.YAML_DEPTH - 1) + "x" + "]" * (bounds.YAML_DEPTH - 1), "it")
+        parse_documents(kind * (levels + 2) + "1" + closing + "]]" * (kind == "["), "it")
