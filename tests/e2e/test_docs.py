@@ -15,12 +15,17 @@ import jwt
 import prometheus_client
 import pytest
 import yaml
+from pydantic import BaseModel
 
 import sandbox as sandboxes
 from licet.cli.main import cli
 from licet.controller.main import Controller
+from licet.core.allocation import Allocation
+from licet.core.claims import Bindings, ChartGrant, Claims, Customer, Grant, ImageGrant, LicenseClaims, Limit
+from licet.core.evaluate import LimitRight, Rights
 from licet.core.issue import generate_key, issue_token
 from licet.core.jwks import key_to_jwk
+from licet.core.projection import DOCUMENT_KEY, Request, project
 from licet.core.reasons import Oddity, Reason
 from licet.core.verdict import Ground
 from licet.gate.main import Gate
@@ -35,12 +40,14 @@ BLOCKS: Final = [block for page in PAGES for block in blocks(page)]
 STORIES: Final = {
     "tour": ("README.md",),
     "vendor, admin, team": ("docs/vendors.md", "docs/admins.md", "docs/applications.md"),
+    "command line": ("docs/cli.md",),
 }
 
 _PATIENCE_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.1
 _READS: Final = re.compile(r"kubectl( -n \S+)? get |licet (status|check|explain) ")  # what may be asked again
 _EXPORTED: Final = (Controller, Gate)  # importing them registers all metrics
+_CLAIMS: Final = (Claims, LicenseClaims, Customer, Bindings, Grant, Limit, ChartGrant, ImageGrant)
 
 
 class Reader:
@@ -232,3 +239,32 @@ def test_every_reason_is_explained() -> None:
     }
     assert conditions
     assert not {reason for reason in told | conditions if f"`{reason}`" not in text}
+
+
+def test_every_member_of_the_document_is_explained() -> None:
+    """Those of entitlements.json, in docs/applications.md."""
+    request = Request(("prod-eu", "web"), "", "acme", "acme-platform")
+    limits = {"seats": LimitRight(None, "deny", ())}
+    projection = project(request, Rights(limits=limits), Allocation(), issuer="", cluster="")
+    document = json.loads(projection.config_map_data[DOCUMENT_KEY])
+    members = document.keys() | {f"limits.NAME.{member}" for member in document["limits"]["seats"]}
+    text = (ROOT / "docs" / "applications.md").read_text(encoding="utf-8")
+    assert not {member for member in members if f"| `{member}` |" not in text}
+
+
+def test_every_claim_is_explained() -> None:
+    """Those of a token, in docs/vendors.md."""
+    text = (ROOT / "docs" / "vendors.md").read_text(encoding="utf-8")
+    explained = {part for name in re.findall(r"`([\w.\[\]]+)`", text) for part in re.findall(r"\w+", name)}
+    assert not {name for model in _CLAIMS for name in _aliases(model)} - explained
+
+
+def _aliases(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def test_modules_in_the_pages_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    modules = re.findall(r"`((?:core|resources|cluster|controller|gate|cli)/\w+\.py)`", text)
+    assert modules
+    assert not [module for module in modules if not (ROOT / "operator" / "licet" / module).exists()]
