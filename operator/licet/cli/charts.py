@@ -7,7 +7,8 @@ from pathlib import Path
 from licet.cli.files import InputError, read_bytes
 from licet.core import bounds
 from licet.core.chartfile import is_chart_file, read_chart_archive, read_chart_tree
-from licet.core.charts import Chart
+from licet.core.charts import Chart, is_chart_name
+from licet.core.semver import Version
 from licet.core.subjects import RELEASED_ANNOTATION
 
 
@@ -26,7 +27,17 @@ def read_chart(path: str) -> Chart:
 
 
 def chart_by_name(name: str, version: str, released: str | None) -> Chart:
-    """Give a chart of which nothing is known but name, version and the day of its release."""
+    """Give a chart of which nothing is known but name, version and the day of its release.
+
+    Raises:
+        InputError: there is no chart of this name, because it is that of a file.
+        RangeError: the version is none.
+    """
+    if os.path.isfile(name) or not is_chart_name(name):  # noqa: PTH113 - as above
+        raise InputError(
+            f"{name[:80]!r} is not the name of a chart; about a package or directory, ask without a version"
+        )
+    Version.parse(version)
     return Chart(name, version, annotations={RELEASED_ANNOTATION: released} if released else {})
 
 

@@ -1,6 +1,7 @@
 """`licet check`: the gate's verdict about a chart, before it is installed."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import click
 
@@ -12,7 +13,7 @@ from licet.cli.options import at_option, cluster_options, cluster_uid_option, la
 from licet.cli.output import Format, emit, output_option, printable, tone
 from licet.cli.program import Command, Example, ExitCode, examples
 from licet.core.chartfile import subjects_of_chart
-from licet.core.timestamps import format_instant
+from licet.core.timestamps import format_instant, parse_date
 from licet.core.verdict import ReleaseRef, Verdict, judge
 
 
@@ -43,6 +44,7 @@ from licet.core.verdict import ReleaseRef, Verdict, judge
 @click.option(
     "--released",
     metavar="DATE",
+    callback=lambda _ctx, _param, value: _read_date(value),
     help="With a NAME: when the version was released; licenses with an end of maintenance ask for it.",
 )
 @click.option(
@@ -90,6 +92,8 @@ def command(
 
     The exit code is 0 when the gate would let the chart in, also with a warning, and 1 when it would not.
     """
+    if released and version is None:
+        raise click.UsageError("--released is for a NAME with a VERSION; a package or directory tells it itself")
     asked = read_chart(chart) if version is None else chart_by_name(chart, version, released)
     name = release or asked.name
     if vendors or licenses:
@@ -107,7 +111,9 @@ def command(
                 api, operator_namespace=operator_namespace, namespace=namespace, release=name, at=at
             ),
         )
-    subjects = subjects_of_chart(asked, facts.registry) if namespace != operator_namespace else ()
+    subjects = subjects_of_chart(asked, facts.registry)
+    if namespace == operator_namespace:
+        subjects, facts = (), replace(facts, notes=(f"the gate judges no release in {namespace}, where licet runs",))
     reference = ReleaseRef(name, (facts.namespace,))
     verdict = judge(subjects, reference, facts.registry, facts.assessment, facts.ran_here)
     if output is None:
@@ -115,6 +121,13 @@ def command(
     else:
         emit([_document(verdict, reference, facts, at)], output)
     return ExitCode.YES if verdict.permitted else ExitCode.NO
+
+
+def _read_date(value: str | None) -> str | None:
+    try:
+        return value and str(parse_date(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _lines(verdict: Verdict, asked: str, facts: Facts) -> Iterator[str]:

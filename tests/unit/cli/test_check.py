@@ -185,7 +185,9 @@ def test_license_that_does_not_count_is_told_of(
 
 
 def test_operators_own_namespace_is_exempt_as_at_the_gate(licet: Callable, vendor: str) -> None:
-    assert licet("check", "acme-platform", "2.4.1", "-n", "licet-system", "--vendor", vendor).code == 0
+    answer = licet("check", "acme-platform", "2.4.1", "-n", "licet-system", "--vendor", vendor)
+    assert answer.code == 0
+    assert "note: the gate judges no release in licet-system, where licet runs" in answer.out
 
 
 @pytest.mark.parametrize(
@@ -203,6 +205,26 @@ def test_chart_that_is_none_gives_no_answer(
     write("garbage.tgz", b"\x1f\x8bgarbage")
     write("empty.tgz", b"")
     (tmp_path / "directory").mkdir()
+    answer = licet("check", *arguments, "-n", "prod-eu", "--vendor", vendor)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["acme.tgz", "2.4.1"], "'acme.tgz' is not the name of a chart; about a package or directory, ask without"),
+        (["./acme-platform", "2.4.1"], "is not the name of a chart"),
+        (["acme-platform", "latest"], "latest"),
+        (["acme-platform", ">=2.0.0"], "2.0.0"),
+        (["acme-platform", "2.4.1", "--released", "yesterday"], "'--released'"),
+        (["acme.tgz", "--released", "2026-01-01"], "--released is for a NAME with a VERSION"),
+    ],
+)
+def test_question_that_says_two_things_gives_no_answer(
+    arguments: list[str], said: str, licet: Callable, vendor: str, write: Callable
+) -> None:
+    write("acme.tgz", package("acme-platform", "2.4.1"))
     answer = licet("check", *arguments, "-n", "prod-eu", "--vendor", vendor)
     assert (answer.code, answer.out) == (2, "")
     assert said in answer.err
