@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from licet.core.errors import LicetError
 
 PROGRAM: Final = "licet"
 COMPLETION_VARIABLE: Final = "_LICET_COMPLETE"
+
+_CALL: Final = re.compile(rf"(?<![\w-]){PROGRAM}(?= )")  # of the program, wherever it stands in a line of a shell
 
 
 class ExitCode(IntEnum):
@@ -54,7 +57,7 @@ class Command(click.Command):
         with formatter.section("Examples"):
             for number, example in enumerate(self.examples):
                 gap = "\n" if number else ""
-                command = called + example.command.removeprefix(PROGRAM)
+                command = _CALL.sub(called, example.command)
                 formatter.write(f"{gap}  # {example.purpose}\n  {command}\n")
 
 

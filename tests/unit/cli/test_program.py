@@ -52,7 +52,7 @@ def test_help_of_each_command_teaches(path: tuple[str, ...], command: click.Comm
     assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))
     assert command.examples
     for example in command.examples:
-        assert example.purpose in answer.out
+        assert f"  # {example.purpose}\n  {example.command}\n" in answer.out
 
 
 @pytest.mark.parametrize(("path", "command"), ALL, ids=[" ".join(path) for path, _ in ALL])
@@ -87,6 +87,7 @@ def test_as_kubectl_plugin_usage_and_examples_name_kubectl(licet: Callable) -> N
     answer = licet("verify", "-h", called="kubectl licet")
     assert answer.out.startswith("Usage: kubectl licet verify")
     assert "\n  kubectl licet verify acme.jwt --jwks vendor.yaml\n" in answer.out
+    assert "\n  kubectl -n licet-system get secret acme-license -o yaml | kubectl licet verify - " in answer.out
 
 
 def test_mistyped_command_is_answered_with_what_it_resembles(licet: Callable) -> None:
