@@ -122,15 +122,17 @@ class Judge:
             return release, Judgement(Verdict(Result.ALLOWED, Ground.NOT_PROTECTED))
         place = _place(request, secret, release)
         known = self._cache.facts(place, int(self._clock()))
-        judgement = Judgement(_verdict(release, known)) if known is not None else None
-        if judgement is not None and not judgement.explanation:
-            return release, judgement
+        judgement = None
+        if known is not None and known.registry is registry:  # else Vendors have changed while the release was read
+            judgement = Judgement(_verdict(release, known))
+            if not judgement.explanation:
+                return release, judgement
         try:
             async with asyncio.timeout_at(deadline - _ANSWER_SECONDS):
                 facts = await self._look(place)
         except (LiveReadError, TimeoutError) as error:
             if judgement is None:
-                raise UndecidedError(f"the release's namespaces are not known, nor can be read: {error}") from error
+                raise UndecidedError(f"too little is known of the cluster, and it can't be read: {error}") from error
             return release, replace(judgement, note=_STALE)
         if _claims(facts.registry) != _claims(registry):
             release = await self._decoders.read(secret, facts.registry)

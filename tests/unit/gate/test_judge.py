@@ -47,6 +47,19 @@ async def test_vendor_removed_just_now_protects_nothing(scene):
     assert (await scene.decide(secret_of())).judgement.verdict.ground is Ground.NOT_PROTECTED
 
 
+async def test_vendor_removed_while_the_release_is_read_is_looked_for_again(scene, monkeypatch):
+    read = scene.judge._decoders.read
+
+    async def read_slowly(*arguments):
+        found = await read(*arguments)
+        scene.both(lambda tables: tables.set_vendor("acme", None))
+        return found
+
+    monkeypatch.setattr(scene.judge._decoders, "read", read_slowly)
+    judgement = (await scene.decide(secret_of())).judgement
+    assert (judgement.verdict.ground, judgement.live) == (Ground.NOT_PROTECTED, True)
+
+
 async def test_denial_stands_when_the_cluster_cannot_be_read(scene):
     scene.unreachable = True
     judgement = (await scene.decide(secret_of())).judgement

@@ -1,0 +1,67 @@
+"""Reading releases off the event loop, with memory for few large ones at a time.
+
+A release is read for a moment only: what is kept of it is small, however large it is. Large and small ones take turns
+among themselves, so that a queue of large ones holds up no small one.
+"""
+
+import asyncio
+import binascii
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from licet.core.errors import ReleaseError
+from licet.core.release import RELEASE_TYPE, decode_release
+from licet.core.subjects import Subject, find_subjects
+from licet.core.vendors import VendorRegistry
+from licet.gate.review import ReleaseSecret
+
+_LARGE_BYTES: Final = 4 * 1024 * 1024  # decompressed; charts of hundreds of templates stay below
+_TAIL: Final = 64  # of the payload: more than its last 8 characters, with line breaks between
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRelease:
+    """What a decision needs of a release."""
+
+    name: str
+    namespace: str
+    revision: int
+    subjects: tuple[Subject, ...]
+
+
+class Decoders:
+    """Threads that read releases: one at a time of those that are large, a few of the others."""
+
+    def __init__(self) -> None:
+        self._small = ThreadPoolExecutor(2, thread_name_prefix="decode-small")
+        self._large = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
+
+    async def read(self, secret: ReleaseSecret, registry: VendorRegistry) -> ReadRelease:
+        """Read the release in a Secret, and find its protected charts.
+
+        Raises:
+            ReleaseError: it can't be read without doubt.
+        """
+        lane = self._large if _claimed_size(secret.payload) > _LARGE_BYTES else self._small
+        return await asyncio.get_running_loop().run_in_executor(lane, _read, secret, registry)
+
+
+def _read(secret: ReleaseSecret, registry: VendorRegistry) -> ReadRelease:
+    if secret.type != RELEASE_TYPE:
+        raise ReleaseError(f"its format {secret.type[:80]!r} is not known; licet knows {RELEASE_TYPE}")
+    release = decode_release(secret.payload)
+    return ReadRelease(release.name, release.namespace, release.revision, find_subjects(release, registry))
+
+
+def _claimed_size(payload: bytes) -> int:
+    """Tell to how many bytes a payload decompresses by its own account, which `decode_release` holds it to.
+
+    It is the last field of a gzip member (RFC 1952, ISIZE). What is not gzip may be told too large, but not too small.
+    """
+    tail = payload[-_TAIL:].translate(None, delete=b"\r\n")[-8:]
+    try:
+        size = int.from_bytes(binascii.a2b_base64(tail)[-4:], "little")
+    except binascii.Error:
+        size = 0  # refused before anything is decompressed
+    return max(size, len(payload))
