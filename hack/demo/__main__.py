@@ -2,9 +2,7 @@
 
 import shutil
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import sandbox as sandboxes
 from controlplane import ControlPlaneError
@@ -18,10 +16,11 @@ def main() -> int:
     begun = time.monotonic()
     print("Starting etcd, the Kubernetes API server and licet; nothing of them stays.", flush=True)
     try:
-        with tempfile.TemporaryDirectory(prefix="licet-demo-") as directory, sandboxes.temporary() as sandbox:
+        with sandboxes.temporary() as sandbox:
             print(f"Ready after {time.monotonic() - begun:.0f} s.")
-            shutil.copytree(CHART, Path(directory, CHART.name))
-            play(Stage(sandbox, Path(directory)), sandbox)
+            directory = sandbox.directory / "run" / "demo"  # removed with all of the sandbox, whatever happens
+            shutil.copytree(CHART, directory / CHART.name)
+            play(Stage(sandbox, directory), sandbox)
     except (StoryError, SandboxError, ControlPlaneError) as error:
         print(f"\ndemo: {error}", file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ def render(helm: Path, namespace: str, values: Sequence[str] = ()) -> list[Manif
 
 def localize(manifests: Sequence[Manifest], gate: str) -> tuple[list[Manifest], list[Manifest]]:
     """Gives the CRDs, and the rest without Pods, the webhooks leading to `gate`, the base of a URL."""
-    kept = [manifest for manifest in manifests if manifest["kind"] not in _LEFT_OUT]
+    kept = [deepcopy(manifest) for manifest in manifests if manifest["kind"] not in _LEFT_OUT]
     for manifest in kept:
         if manifest["kind"] == "ValidatingWebhookConfiguration":
             for webhook in manifest["webhooks"]:
@@ -41,6 +42,14 @@ def localize(manifests: Sequence[Manifest], gate: str) -> tuple[list[Manifest], 
                 webhook["clientConfig"]["url"] = f"{gate}{service['path']}"
     definitions = [manifest for manifest in kept if manifest["kind"] == "CustomResourceDefinition"]
     return definitions, [manifest for manifest in kept if manifest not in definitions]
+
+
+def arguments(manifests: Sequence[Manifest], deployment: str) -> list[str]:
+    """Gives the arguments that a Deployment of the chart starts licet with."""
+    (found,) = (each for each in manifests if (each["kind"], each["metadata"]["name"]) == ("Deployment", deployment))
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    given: list[str] = container["args"]
+    return given
 
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -25,13 +25,16 @@ _PORTS: Final = range(20_000, 32_000)
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One component: `name` is that of its ServiceAccount less `licet-`, `port` that of health and metrics."""
+    """One component: `name` is that of its ServiceAccount less `licet-`, `port` that of health and metrics.
+
+    `arguments` are those that the chart starts it with; options that come later win.
+    """
 
     cluster: Cluster
     namespace: str
     name: str
     port: int
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[str, ...]
 
     @property
     def process(self) -> Process:
@@ -60,15 +63,13 @@ class Component:
         self.cluster.service_account_kubeconfig(
             self.namespace, f"licet-{self.name}", self.kubeconfig, expiration_seconds=_TOKEN_SECONDS
         )
-        common = ["--operator-namespace", self.namespace, "--kubeconfig", str(self.kubeconfig)]
-        status = ["--status-host", HOST, "--status-port", str(self.port), "--log-format", "json"]
+        local = ["--operator-namespace", self.namespace, "--kubeconfig", str(self.kubeconfig)]
+        local += ["--status-host", HOST, "--status-port", str(self.port)]
         # Nothing that the user has set for licet or kubectl, least of all an administrator's kubeconfig.
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "LICET_", "HELM_"))
         }
-        self.process.start(
-            [str(LICET), self.name, *common, *status, *self.arguments], log=self.log, environment=environment
-        )
+        self.process.start([str(LICET), *self.arguments, *local], log=self.log, environment=environment)
 
     def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ends it by a signal, and starts it again."""

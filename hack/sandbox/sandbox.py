@@ -17,7 +17,7 @@ from typing import Final
 
 import controlplane
 from controlplane import ApiError, Cluster, ControlPlane
-from sandbox.chart import Manifest, localize, render
+from sandbox.chart import Manifest, arguments, localize, render
 from sandbox.components import HOST, LICET, Component, free_port
 from sandbox.errors import SandboxError
 from sandbox.processes import Process
@@ -54,17 +54,12 @@ class Sandbox:
     @cached_property
     def controller(self) -> Component:
         """The controller."""
-        return Component(self.cluster, self.namespace, "controller", self._ports["controller"])
+        return self._component("controller")
 
     @cached_property
     def gate(self) -> Component:
         """The gate; it does not go on serving after it was told to stop, since nothing has to get around here."""
-        arguments = ("--host", HOST, "--port", str(self._ports["webhook"]), "--drain-seconds", "0")
-        return Component(self.cluster, self.namespace, "gate", self._ports["gate"], arguments)
-
-    @property
-    def _components(self) -> tuple[Component, Component]:
-        return self.controller, self.gate
+        return self._component("gate", "--host", HOST, "--port", str(self._ports["webhook"]), "--drain-seconds", "0")
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -97,8 +92,7 @@ class Sandbox:
         link = self.cluster.bin / "licet"
         if not link.is_symlink():
             link.symlink_to(LICET)
-        manifests = render(self.cluster.bin / "helm", self.namespace, self._values)
-        definitions, others = localize(manifests, f"https://{HOST}:{self._ports['webhook']}")
+        definitions, others = localize(self._manifests, f"https://{HOST}:{self._ports['webhook']}")
         self._apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}, *definitions])
         self._kubectl("wait", "--for=condition=Established", "--timeout=30s", *map(_definition_name, definitions))
         self._apply(others)
@@ -133,6 +127,10 @@ class Sandbox:
         for process in _processes(self.directory):
             process.end(number)
 
+    @property
+    def _components(self) -> tuple[Component, Component]:
+        return self.controller, self.gate
+
     def _problem(self) -> str | None:
         """Says what is not ready yet; None where all is."""
         for component in self._components:
@@ -148,6 +146,14 @@ class Sandbox:
         except ApiError as error:
             return None if "denied the request" in str(error) else f"API server: {error}"
         return "API server: it does not ask the gate yet"
+
+    def _component(self, name: str, *local: str) -> Component:
+        given = arguments(self._manifests, f"licet-{name}")
+        return Component(self.cluster, self.namespace, name, self._ports[name], (*given, *local))
+
+    @cached_property
+    def _manifests(self) -> list[Manifest]:
+        return render(self.cluster.bin / "helm", self.namespace, self._values)
 
     @cached_property
     def _ports(self) -> dict[str, int]:

@@ -153,6 +153,14 @@ def test_nothing_that_a_component_asked_for_was_refused(sandbox: Sandbox) -> Non
         assert "forbidden" not in component.log.read_text().lower()
 
 
+def test_without_inventory_the_controller_has_no_right_to_write_one_and_misses_none() -> None:
+    with sandboxes.temporary(values=["inventory.enabled=false"]) as sandbox:
+        assert "--no-inventory" in command_line(sandbox.controller.process)
+        assert not may(sandbox, sandbox.controller, *CONTROLLER_ONLY["write an Installation"])
+        assert not may(sandbox, sandbox.controller, *CONTROLLER_ONLY["say what ran licensed"])
+        assert "forbidden" not in sandbox.controller.log.read_text().lower()
+
+
 # -- what is installed -------------------------------------------------------------------------------------------------
 
 
