@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from datetime import datetime
 
+import kopf
 import pytest
 
 from licet.cluster.logs import LogFormat, configure_logging
@@ -91,7 +92,9 @@ def test_records_of_kopf_name_their_object_and_nothing_of_kopfs_own():
     stream = io.StringIO()
     configure_logging(LogFormat.JSON, stream=stream)
     reference = {"apiVersion": "v1", "kind": "License", "name": "acme", "uid": "u", "namespace": None}
-    extra = {"k8s_ref": reference, "k8s_skip": True, "settings": object()}
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    extra = {"k8s_ref": reference, "k8s_skip": True, "settings": settings}
     logging.getLogger("kopf.objects").warning("Handler failed", extra=extra)
     (line,) = lines(stream)
     assert line["object"] == reference
