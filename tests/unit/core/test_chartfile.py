@@ -357,6 +357,7 @@ WHOLE = package(chart())
         gzip.compress(b"x" * 3000),
         b"\x1f\x8b\x08",
     ],
+    ids=["empty", "zip", "cut by a byte", "cut in half", "wrong checksum", "no archive inside", "magic number alone"],
 )
 def test_what_is_no_package_is_refused(data):
     with pytest.raises(ChartError, match="the chart is not a package"):
