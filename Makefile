@@ -57,7 +57,7 @@ format: .venv ## format the code, and mend what can be mended by itself
 
 test-unit: .venv ## run the fast tests
 	$(STEP) 'unit tests'
-	$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses auto --maxprocesses 8 tests/unit $(PYTEST_ARGS)
 
 test-integration: .venv control-plane ## run the tests of single parts on a real API server
 	$(STEP) 'integration tests'
