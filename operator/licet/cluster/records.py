@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from licet.core.errors import GlobError, KeySetError
 from licet.core.globs import Glob
+from licet.core.images import Mirror
 from licet.core.jwks import KeySet
 from licet.core.namespaces import Namespace, NamespaceScope, Operator, Requirement
 from licet.core.projection import Request
@@ -53,6 +54,7 @@ class VendorRecord:
             products=products,
             enforcement=Enforcement(spec.get("enforcement", Enforcement.ENFORCE)),
             created=metadata.get("creationTimestamp", ""),
+            mirrors=tuple(Mirror.of(each["source"], each["mirror"]) for each in spec.get("mirrors") or ()),
         )
         return cls(vendor, tuple(problems))
 

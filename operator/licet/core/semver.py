@@ -131,6 +131,20 @@ class Constraint:
             expected = "something like '>=2.0.0 <3.0.0', '^2.1' or '2.x || 3.x'"
             raise RangeError(f"{text!r} is not a version range: expected {expected} ({error})") from None
 
+    @property
+    def bounds(self) -> tuple[Version, ...]:
+        """The versions that the comparators name, open numbers being 0.
+
+        Whether a version is in the range depends on nothing but how it compares to each of these, and how many of the
+        leading numbers it shares with it; unless the range `excludes_scattered`.
+        """
+        return tuple(comparator.bound for part in self._alternatives for comparator in part.comparators)
+
+    @property
+    def excludes_scattered(self) -> bool:
+        """Tell whether a comparator like `!=1.2-rc` rules out one pre-release of every patch."""
+        return any(comparator.is_scattered for part in self._alternatives for comparator in part.comparators)
+
     def matches(self, version: Version) -> bool:
         """Tell whether the version is in the range."""
         return any(alternative.matches(version) for alternative in self._alternatives)
@@ -176,6 +190,10 @@ class _Comparator:
         if given < 3:
             bound = ".".join([*(major, minor)[:given], *"000"[given:]]) + (prerelease or "")
         return cls(_TESTS[operator], Version.parse(bound), given)
+
+    @property
+    def is_scattered(self) -> bool:
+        return self.test is _not_equal and self.given == 2 and bool(self.bound.prerelease)
 
     def matches(self, version: Version) -> bool:
         return self.test(version, self.bound, self.given)

@@ -3,6 +3,8 @@
 - Two Vendors with one issuer: neither is trusted. What they claim still needs a license.
 - Two Vendors that claim the same chart or image: that of the Vendor created first, then of the lesser name, holds.
 - Within a Vendor the most specific pattern decides the product.
+- An image is a Vendor's when one of its repository's names is, in lower case, or that of the source which a mirror of
+  this Vendor's has it from.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,6 +13,7 @@ from functools import lru_cache
 
 from licet.core.errors import VerificationError
 from licet.core.globs import Glob
+from licet.core.images import Mirror, lower, with_sources
 from licet.core.jwks import KeySet
 from licet.core.reasons import Enforcement, Reason
 
@@ -44,6 +47,7 @@ class Vendor:
     products: tuple[Product, ...] = ()
     enforcement: Enforcement = Enforcement.ENFORCE
     created: str = ""  # RFC 3339 in UTC, so that text order is time order
+    mirrors: tuple[Mirror, ...] = ()
 
     @property
     def age(self) -> tuple[str, str]:
@@ -116,15 +120,18 @@ class VendorRegistry:
         return tuple(
             ClaimConflict(pattern=mine.text, other_vendor=other.name, other_pattern=theirs.text)
             for other in older
-            for my_patterns, their_patterns in ((_charts(vendor), _charts(other)), (_images(vendor), _images(other)))
-            for mine, _ in my_patterns
-            for theirs, _ in their_patterns
+            for patterns in (chart_patterns, image_patterns)
+            for mine, _ in patterns(vendor)
+            for theirs, _ in patterns(other)
             if mine.overlaps(theirs)
         )
 
-    def claim_for_image(self, repository: str) -> ProductClaim | None:
-        """Tell which Vendor's product an image repository belongs to; None needs no license."""
-        claims = (_most_specific(vendor, _images(vendor), repository) for vendor in self._vendors)
+    def claim_for_image(self, *names: str) -> ProductClaim | None:
+        """Tell which Vendor's product an image belongs to, by all names of its repository; None needs no license."""
+        claims = (
+            _most_specific(vendor, image_patterns(vendor), *with_sources(names, vendor.mirrors))
+            for vendor in self._vendors
+        )
         return next(filter(None, claims), None)
 
     def claim_for_product(self, product: str) -> ProductClaim | None:
@@ -133,18 +140,20 @@ class VendorRegistry:
 
     def _claim_for_chart(self, chart: str) -> ProductClaim | None:
         """Tell which Vendor's product a chart of this name belongs to; None needs no license."""
-        claims = (_most_specific(vendor, _charts(vendor), chart) for vendor in self._vendors)
+        claims = (_most_specific(vendor, chart_patterns(vendor), chart) for vendor in self._vendors)
         return next(filter(None, claims), None)
 
 
-def _charts(vendor: Vendor) -> list[tuple[Glob, str]]:
+def chart_patterns(vendor: Vendor) -> list[tuple[Glob, str]]:
+    """List the patterns of charts, each with its product."""
     return [(glob, product.name) for product in vendor.products for glob in product.charts]
 
 
-def _images(vendor: Vendor) -> list[tuple[Glob, str]]:
-    return [(glob, product.name) for product in vendor.products for glob in product.images]
+def image_patterns(vendor: Vendor) -> list[tuple[Glob, str]]:
+    """List the patterns of image repositories, in lower case, each with its product."""
+    return [(Glob(lower(glob.text)), product.name) for product in vendor.products for glob in product.images]
 
 
-def _most_specific(vendor: Vendor, patterns: list[tuple[Glob, str]], name: str) -> ProductClaim | None:
-    matching = [(glob.specificity, product) for glob, product in patterns if glob.matches(name)]
+def _most_specific(vendor: Vendor, patterns: list[tuple[Glob, str]], *names: str) -> ProductClaim | None:
+    matching = [(glob.specificity, product) for glob, product in patterns if any(map(glob.matches, names))]
     return ProductClaim(vendor.name, max(matching)[1]) if matching else None
