@@ -82,7 +82,7 @@ clean: cluster-down ## remove what the other targets have made, save the control
 .venv: .venv/.installed ## install Python packages, as uv.lock says
 
 .venv/.installed: pyproject.toml uv.lock
-	$(STEP) 'installing Python packages into .venv'
+	@printf '\n==> installing Python packages into .venv\n' >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'licet needs Python 3.11 or newer; choose one with: make PYTHON=python3.13 …' >&2; exit 1; }
 	@$(BIN)/uv --version 2>/dev/null | grep -qF ' $(UV_VERSION) ' || { \
