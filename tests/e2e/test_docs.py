@@ -34,6 +34,7 @@ from support.docs import Block, Step, agree, anchors, blocks, links, prose, step
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+OTHER_PAGES: Final = [ROOT / "hack" / "README.md", ROOT / "charts" / "licet" / "README.md"]
 BLOCKS: Final = [block for page in PAGES for block in blocks(page)]
 
 # Pages that tell one story, in the order in which they are read, each in a sandbox of its own.
@@ -128,6 +129,11 @@ def test_shell_scripts_have_valid_syntax(block: Block) -> None:
     assert answer.returncode == 0, answer.stderr
 
 
+@pytest.mark.parametrize("block", [each for each in BLOCKS if each.language == "python"], ids=lambda block: block.where)
+def test_programs_compile(block: Block) -> None:
+    compile(block.text, block.where, "exec")
+
+
 def test_blocks_are_of_languages_that_are_checked() -> None:
     known = {"console", "sh", "yaml", "python", "text", "go", "java"}
     assert {block.language for block in BLOCKS} <= known
@@ -160,7 +166,7 @@ def test_snippet_verifies_genuine_tokens_only() -> None:
             grants(forged, now)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *OTHER_PAGES], ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for link in links(page):
         if link.startswith(("https://", "mailto:")):
