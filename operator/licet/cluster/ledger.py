@@ -21,8 +21,9 @@ class Ledger:
     """Vendors, Licenses and tokens by name.
 
     `cluster` is the UID of the namespace `kube-system`, None where there is no cluster. The controller reads the
-    Secrets that Licenses refer to, and keeps the tokens that it verified. To the gate, which watches no Secrets but
-    these, what was kept stands for the Secret itself (`kept_stand_in`) until it has read one.
+    Secrets that Licenses refer to, and keeps the tokens that it verified: they hold while a Secret is out of reach, and
+    while there is none yet under a name that a License has been given instead. To the gate, which watches no Secrets
+    but these, what was kept stands for the Secret itself (`kept_stand_in`) until it has read one.
     """
 
     def __init__(self, cluster: str | None, *, kept_stand_in: bool = False) -> None:
@@ -92,6 +93,7 @@ class Ledger:
             text = self._current_text(record)
             if text is None:
                 kept = self._kept(record)
+                kept = kept and KeptToken(record.uid, record.token_from, kept.token)
             elif isinstance(self._verify(text, self._verified), VerifiedToken):
                 kept = KeptToken(record.uid, record.token_from, text)
             else:
@@ -115,9 +117,14 @@ class Ledger:
         return Candidate(record.name, self._verify(kept.token, known), record.scope, unavailable=unavailable)
 
     def _kept(self, record: LicenseRecord) -> KeptToken | None:
-        """Give the token kept for a License, unless it was kept for another License or reference of that name."""
+        """Give the token kept for a License, unless it was kept for another one of that name.
+
+        Where it stands in for a Secret, it has to be the one of that Secret.
+        """
         kept = self.kept.get(record.name)
-        return kept if kept and (kept.uid, kept.token_from) == (record.uid, record.token_from) else None
+        if kept is None or kept.uid != record.uid:
+            return None
+        return None if self._kept_stand_in and kept.token_from != record.token_from else kept
 
     def _current_text(self, record: LicenseRecord) -> str | None:
         if record.token_from is None:

@@ -1,6 +1,7 @@
 """The ConfigMaps and Secrets that hold projections: what they look like, and how their state is remembered."""
 
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,7 @@ ChildKey = tuple[TargetKind, str, str]  # kind, namespace, name
 
 _OWNER_API: Final = f"{GROUP}/{VERSION}"
 _OWNER_KIND: Final = "Entitlement"
+_SECRET_TYPE: Final = "Opaque"  # noqa: S105 - a type, not a credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,11 @@ class Child:
     """An object as last seen: whose it is, and what it holds, as a digest."""
 
     uid: str
-    version: int  # resourceVersion, which grows with every change (Kubernetes API conventions, "Resource Versions")
+    version: int  # resourceVersion, which may be compared (KEP-5504)
     owner_uid: str  # of the Entitlement that controls it; empty where none does
-    owner_name: str
     content: bytes
+    frozen: bool  # immutable, or a Secret of another type: its content can't be replaced
+    has_others_metadata: bool  # labels, annotations, finalizers or owners that are not licet's
 
     @classmethod
     def read(cls, kind: TargetKind, obj: JsonObject) -> "Child":
@@ -41,9 +44,46 @@ class Child:
             uid=metadata["uid"],
             version=int(metadata["resourceVersion"]),
             owner_uid=owner.get("uid", ""),
-            owner_name=owner.get("name", ""),
             content=content_digest(kind, obj),
+            frozen=bool(obj.get("immutable")) or obj.get("type", _SECRET_TYPE) != _SECRET_TYPE,
+            has_others_metadata=bool(_others_metadata(metadata)),
         )
+
+
+class Children:
+    """All objects that carry licet's label, as last seen, by key and by the Entitlement that controls them."""
+
+    def __init__(self) -> None:
+        self._children: dict[ChildKey, Child] = {}
+        self._by_owner: defaultdict[str, set[ChildKey]] = defaultdict(set)
+
+    def get(self, key: ChildKey) -> Child | None:
+        """Give what is known of an object."""
+        return self._children.get(key)
+
+    def of(self, owner_uid: str) -> dict[ChildKey, Child]:
+        """Give the objects that an Entitlement controls."""
+        return {key: self._children[key] for key in self._by_owner.get(owner_uid, ())}
+
+    def set(self, key: ChildKey, child: Child) -> None:
+        """Take in an object; what is older than what is known is left out."""
+        known = self._children.get(key)
+        if known is not None:
+            if known.version > child.version:
+                return
+            self.forget(key, known.uid)
+        self._children[key] = child
+        self._by_owner[child.owner_uid].add(key)
+
+    def forget(self, key: ChildKey, uid: str) -> None:
+        """Take in that the object with this UID is gone; another one of its name may be there already."""
+        known = self._children.get(key)
+        if known is None or known.uid != uid:
+            return
+        del self._children[key]
+        self._by_owner[known.owner_uid].discard(key)
+        if not self._by_owner[known.owner_uid]:
+            del self._by_owner[known.owner_uid]
 
 
 def manifest(kind: TargetKind, name: str, data: Mapping[str, str], *, owner_name: str, owner_uid: str) -> JsonObject:
@@ -66,12 +106,25 @@ def manifest(kind: TargetKind, name: str, data: Mapping[str, str], *, owner_name
         },
     }
     if kind is TargetKind.SECRET:
-        return body | {"type": "Opaque", "data": {key: b64encode(text.encode()).decode() for key, text in data.items()}}
+        encoded = {key: b64encode(text.encode()).decode() for key, text in data.items()}
+        return body | {"type": _SECRET_TYPE, "data": encoded}
     return body | {"data": dict(data)}
 
 
+def with_others_metadata(body: JsonObject, current: JsonObject) -> JsonObject:
+    """Take over into an object that is to be sent what others have put on the one that is there, as it is now."""
+    metadata, others = body["metadata"], _others_metadata(current["metadata"])
+    kept = {
+        **others,
+        "labels": others.get("labels", {}) | metadata["labels"],
+        "ownerReferences": [*others.get("ownerReferences", ()), *metadata["ownerReferences"]],
+        "resourceVersion": current["metadata"]["resourceVersion"],
+    }
+    return body | {"metadata": metadata | kept}
+
+
 def content_digest(kind: TargetKind, obj: Mapping[str, Any]) -> bytes:
-    """Digest what licet answers for in an object: its data, owner and label; other labels and annotations are free."""
+    """Digest what licet answers for in an object: its data, owner and label; other metadata is free to others."""
     metadata = obj["metadata"]
     return digest(
         [
@@ -84,6 +137,18 @@ def content_digest(kind: TargetKind, obj: Mapping[str, Any]) -> bytes:
             [(metadata.get("labels") or {}).get(label) for label in MANAGED_BY],
         ]
     )
+
+
+def _others_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the metadata that somebody else has put on an object, less what is empty."""
+    labels = metadata.get("labels") or {}
+    others = {
+        "labels": {label: value for label, value in labels.items() if label not in MANAGED_BY},
+        "annotations": metadata.get("annotations"),
+        "finalizers": metadata.get("finalizers"),
+        "ownerReferences": [each for each in metadata.get("ownerReferences") or () if not _is_ours(each)],
+    }
+    return {member: value for member, value in others.items() if value}
 
 
 def _is_ours(reference: Mapping[str, Any]) -> bool:

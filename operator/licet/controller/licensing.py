@@ -8,7 +8,6 @@ from typing import Final
 import prometheus_client
 
 from licet.cluster.resource import LICENSES, VENDORS
-from licet.controller.observed import Observed
 from licet.controller.queue import Item, Kind
 from licet.controller.statuses import license_status, vendor_status
 from licet.controller.world import World
@@ -37,10 +36,11 @@ class Licensing:
 
     def assess(self, *, now: int) -> None:
         """Judge all Licenses anew, and enqueue whatever this changes."""
-        world = self._world
+        world, ledger = self._world, self._world.ledger
         before = world.assessment
-        assessment = world.ledger.assess(world.memory, now)
+        assessment = ledger.assess(world.memory, now)
         remembered = assessment.memory != world.memory
+        kept, ledger.kept = ledger.kept, ledger.tokens_to_keep()  # at once: a Secret may be gone the next moment
         affected = world.adopt(assessment)
         for key in affected.entitlements:
             self._enqueue(Item(Kind.ENTITLEMENT, *key))
@@ -56,35 +56,27 @@ class Licensing:
             self._enqueue(Item(Kind.VENDOR, name=name))
         if remembered:
             self._enqueue(Item(Kind.MEMORY))
-        self._enqueue(Item(Kind.KEPT_TOKENS))
+        if ledger.kept != kept:
+            self._enqueue(Item(Kind.KEPT_TOKENS))
         _export(assessment)
 
     async def reconcile_license(self, name: str, *, now: int) -> None:
         """Bring the status of one License to what the last assessment says."""
-        observed = self._world.licenses.get(name)
+        observed = self._world.observed[LICENSES].get(("", name))
         standing = self._world.assessment.standings.get(name)
-        if observed is None or standing is None or observed.deleting:
+        if observed is None or standing is None or observed.deleting or name in self._world.unread:
             return
-        status = license_status(standing, observed, now=now)
-
-        def remember(written: Observed) -> None:
-            self._world.licenses[name] = written
-
-        await self._writer.write(LICENSES, "License", ("", name), observed, status, remember)
+        await self._writer.write(LICENSES, ("", name), observed, license_status(standing, observed, now=now))
 
     async def reconcile_vendor(self, name: str, *, now: int) -> None:
         """Bring the status of one Vendor to what is known of it."""
-        observed = self._world.vendors.get(name)
+        observed = self._world.observed[VENDORS].get(("", name))
         record = self._world.ledger.vendors.get(name)
         if observed is None or record is None or observed.deleting:
             return
         licenses = _licenses_by_vendor(self._world.assessment)[name]
         status = vendor_status(record, self._world.registry, observed, licenses=licenses, now=now)
-
-        def remember(written: Observed) -> None:
-            self._world.vendors[name] = written
-
-        await self._writer.write(VENDORS, "Vendor", ("", name), observed, status, remember)
+        await self._writer.write(VENDORS, ("", name), observed, status)
 
 
 def _changed_standings(before: Assessment, after: Assessment) -> list[str]:

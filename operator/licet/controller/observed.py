@@ -1,11 +1,12 @@
 """What is remembered of an object's status as the API server has it: enough to write it only when it changes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final, Self
 
 import msgspec
+from pydantic import ValidationError
 
 from licet.resources.meta import Condition
 
@@ -19,9 +20,14 @@ def digest(document: object) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """An object of one of licet's kinds, as far as writing its status needs it."""
+    """An object of one of licet's kinds, as far as writing its status needs it.
+
+    `version` is the resourceVersion, which grows with every change of any object of a kind, across deletion and
+    creation too, and may be compared (KEP-5504).
+    """
 
     uid: str
+    version: int = field(compare=False)
     generation: int
     deleting: bool
     status_digest: bytes
@@ -29,12 +35,23 @@ class Observed:
 
     @classmethod
     def read(cls, obj: Mapping[str, Any]) -> Self:
-        """Read an object as the API server gives it."""
+        """Read an object as the API server gives it; conditions that can't be read are none, and are written anew."""
         metadata, status = obj["metadata"], obj.get("status") or {}
+        try:
+            conditions = tuple(Condition.model_validate(each) for each in status.get("conditions") or ())
+        except ValidationError:
+            conditions = ()
         return cls(
             uid=metadata["uid"],
+            version=int(metadata["resourceVersion"]),
             generation=metadata.get("generation", 0),
             deleting="deletionTimestamp" in metadata,
             status_digest=digest(status),
-            conditions=tuple(Condition.model_validate(condition) for condition in status.get("conditions") or ()),
+            conditions=conditions,
         )
+
+    def with_status(self, status_digest: bytes, conditions: tuple[Condition, ...], *, version: int) -> Self:
+        """Take in the status that was written in the change `version`, unless the object as read is newer than that."""
+        if version < self.version:
+            return self
+        return replace(self, status_digest=status_digest, conditions=conditions)

@@ -3,24 +3,27 @@
 - An object is licet's when it is controlled by this very Entitlement, known by its UID. Any other of that name is never
   touched; one that still belongs to an Entitlement that is gone is waited for, since the garbage collector is at it.
 - Objects are created and replaced, not applied: a replacement takes keys away that others added, costs a fourth less
-  than server-side apply, and is bound to the UID, so that it can't hit an object that was put in its place.
+  than server-side apply, and is bound to the UID, so that it can't hit an object that was put in its place. Labels,
+  annotations and the like that others have put on are carried over.
 - What holds already is not written: the content last seen is compared by digest.
+- An object under a name that is not asked for any more is deleted when the one under the new name is there.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.resource import ENTITLEMENTS
-from licet.controller.children import RESOURCES, Child, ChildKey, content_digest, manifest
+from licet.controller.children import RESOURCES, Child, ChildKey, content_digest, manifest, with_others_metadata
+from licet.controller.entitlements import EntitlementRecord
 from licet.controller.statuses import entitlement_status
-from licet.controller.world import EntitlementRecord, World
+from licet.controller.world import World
 from licet.controller.writer import StatusWriter
 from licet.core.allocation import Key
-from licet.core.projection import project
+from licet.core.projection import Projection, project
 from licet.resources.entitlement import TargetKind
 
 _DATA_BYTES: Final = 1024 * 1024  # what the API server takes as data of a ConfigMap or a Secret
@@ -55,69 +58,65 @@ class Projector:
         """
         world = self._world
         record = world.entitlements.records.get(key)
-        if record is None:
+        observed = world.observed[ENTITLEMENTS].get(key)
+        if record is None or observed is None:
             return None  # what it owned is the garbage collector's
-        vendor = world.registry.get(record.request.vendor)
-        projection = project(
+        if key[0] not in world.namespaces:
+            return None  # it is new, and its labels, on which licenses may depend, are on their way
+        projection = self._project(record)
+        data = {TargetKind.CONFIG_MAP: projection.config_map_data, TargetKind.SECRET: projection.secret_data}
+        met = await asyncio.gather(*(self._bring_about(record, kind, data[kind]) for kind in record.targets))
+        obstacles = {kind: obstacle for kind, obstacle in zip(record.targets, met, strict=True) if obstacle is not None}
+        status = entitlement_status(
             record.request,
-            world.rights(key[0], record.product),
+            projection,
+            observed,
+            written={kind: name for kind, name in record.targets.items() if kind not in obstacles},
+            problem=_problem(list(obstacles.values())),
+            now=now,
+        )
+        await self._writer.write(ENTITLEMENTS, key, observed, status)
+        return min((each.look_again for each in obstacles.values() if each.look_again is not None), default=None)
+
+    def _project(self, record: EntitlementRecord) -> Projection:
+        world = self._world
+        vendor = world.registry.get(record.request.vendor)
+        return project(
+            record.request,
+            world.rights(record.request.key[0], record.product),
             world.allocation(record.product),
             issuer=vendor.issuer if vendor else "",
             cluster=world.cluster,
         )
-        data = {TargetKind.CONFIG_MAP: projection.config_map_data, TargetKind.SECRET: projection.secret_data}
-        obstacles = dict(
-            zip(
-                record.targets,
-                await asyncio.gather(*(self._write_target(record, kind, data[kind]) for kind in record.targets)),
-                strict=True,
-            )
-        )
-        await self._remove_former_targets(record)
-        met = [obstacle for obstacle in obstacles.values() if obstacle is not None]
-        status = entitlement_status(
-            record.request,
-            projection,
-            record.observed,
-            written={kind: name for kind, name in record.targets.items() if obstacles[kind] is None},
-            problem=(met[0].reason, "; ".join(obstacle.message for obstacle in met)) if met else None,
-            now=now,
-        )
-        await self._writer.write(
-            ENTITLEMENTS,
-            "Entitlement",
-            key,
-            record.observed,
-            status,
-            lambda observed: world.entitlements.remember(key, record, observed),
-        )
-        return min((each.look_again for each in met if each.look_again is not None), default=None)
 
-    async def _write_target(
+    async def _bring_about(
         self, record: EntitlementRecord, kind: TargetKind, data: Mapping[str, str]
     ) -> Obstacle | None:
+        """Write one target, and remove what the Entitlement had in its place under another name."""
         namespace, name = record.request.key[0], record.targets[kind]
         key: ChildKey = kind, namespace, name
         owner = self._world.entitlements.owner_of(key)
         if owner is not None and owner != record.request.key:
             message = f"{kind} {name} is the target of the older Entitlement {owner[1]}; choose another in spec.target"
             return Obstacle("TargetConflict", message, look_again=None)
-        if sum(len(entry) + len(text.encode()) for entry, text in data.items()) > _DATA_BYTES:
+        if sum(len(text.encode()) for text in data.values()) > _DATA_BYTES:
             message = f"{kind} {name} would be over {_DATA_BYTES} bytes; what it held before stays. Use fewer licenses"
             return Obstacle("ProjectionTooLarge", message, look_again=None)
-        body = manifest(kind, name, data, owner_name=record.request.key[1], owner_uid=record.observed.uid)
+        body = manifest(kind, name, data, owner_name=record.request.key[1], owner_uid=record.uid)
         try:
-            return await self._write_object(key, body, record)
+            obstacle = await self._write(key, body, record)
+            if obstacle is None:
+                await self._remove_former(record, key)
         except ApiError as error:
             if error.is_namespace_terminating:
                 return Obstacle("NamespaceTerminating", f"namespace {namespace} is being deleted", look_again=None)
             if error.is_forbidden or error.is_invalid:
                 return Obstacle("WriteRefused", f"{kind} {name} can't be written: {error.message}")
             raise
+        return obstacle
 
-    async def _write_object(self, key: ChildKey, body: JsonObject, record: EntitlementRecord) -> Obstacle | None:
+    async def _write(self, key: ChildKey, body: JsonObject, record: EntitlementRecord) -> Obstacle | None:
         kind, namespace, name = key
-        path = RESOURCES[kind].path(namespace, name)
         child = self._world.children.get(key)
         if child is None:
             try:
@@ -125,26 +124,29 @@ class Projector:
             except ApiError as error:
                 if not error.is_already_exists:
                     raise
-                child = Child.read(kind, await self._api.get(path))
+                child = Child.read(kind, await self._api.get(RESOURCES[kind].path(namespace, name)))
             else:
                 return None
-        if child.owner_uid != record.observed.uid:
-            return self._whose(key, child)
-        if child.content == content_digest(kind, body):
-            return None
-        body["metadata"]["uid"] = child.uid
-        try:
-            self._seen(key, await self._api.replace(path, body))
-        except ApiError as error:
-            if not error.is_invalid:
-                raise
-            # Somebody made it immutable: it can only be made anew, which its owner may do.
-            await self._api.delete(path, uid=child.uid)
-            del body["metadata"]["uid"]
-            self._seen(key, await self._api.create(RESOURCES[kind].path(namespace), body))
+        if child.owner_uid != record.uid:
+            return self._explain(key, child)
+        if child.content != content_digest(kind, body):
+            await self._replace(key, body, child)
         return None
 
-    def _whose(self, key: ChildKey, child: Child) -> Obstacle:
+    async def _replace(self, key: ChildKey, body: JsonObject, child: Child) -> None:
+        kind, namespace, name = key
+        path = RESOURCES[kind].path(namespace, name)
+        if child.has_others_metadata:
+            body = with_others_metadata(body, await self._api.get(path))
+        if child.frozen:  # then it can only be made anew, which its owner may do
+            await self._api.delete(path, uid=child.uid)
+            body["metadata"].pop("resourceVersion", None)
+            self._seen(key, await self._api.create(RESOURCES[kind].path(namespace), body))
+        else:
+            body["metadata"]["uid"] = child.uid
+            self._seen(key, await self._api.replace(path, body))
+
+    def _explain(self, key: ChildKey, child: Child) -> Obstacle:
         """Tell what to make of an object that another controls, or nobody."""
         kind, _, name = key
         if child.owner_uid and child.owner_uid not in self._world.entitlements.by_uid:
@@ -153,17 +155,24 @@ class Projector:
         message = f"{kind} {name} exists and is not this Entitlement's; remove it, or choose another in spec.target"
         return Obstacle("TargetConflict", message)
 
-    def _seen(self, key: ChildKey, obj: JsonObject) -> None:
-        self._world.set_child(key, Child.read(key[0], obj))
-
-    async def _remove_former_targets(self, record: EntitlementRecord) -> None:
-        """Delete what this Entitlement owns under names that it does not ask for any more."""
-        current = set(record.child_keys())
-        for key in self._world.children_by_owner.get(record.observed.uid, set()) - current:
-            kind, namespace, name = key
+    async def _remove_former(self, record: EntitlementRecord, current: ChildKey) -> None:
+        """Delete what this Entitlement owns of a kind under names that it does not ask for any more."""
+        kind, namespace, _ = current
+        for key, child in self._world.children.of(record.uid).items():
+            if key[0] is not kind or key == current:
+                continue
             try:
-                await self._api.delete(RESOURCES[kind].path(namespace, name), uid=self._world.children[key].uid)
+                await self._api.delete(RESOURCES[kind].path(namespace, key[2]), uid=child.uid)
             except ApiError as error:
                 if not (error.is_not_found or error.is_conflict):
                     raise
-            self._world.set_child(key, None)
+            self._world.children.forget(key, child.uid)
+
+    def _seen(self, key: ChildKey, obj: JsonObject) -> None:
+        self._world.children.set(key, Child.read(key[0], obj))
+
+
+def _problem(obstacles: Sequence[Obstacle]) -> tuple[str, str] | None:
+    if not obstacles:
+        return None
+    return obstacles[0].reason, "; ".join(obstacle.message for obstacle in obstacles)

@@ -4,15 +4,19 @@ Helm 3 and 4 label each release Secret with `name`, `version` (the revision), `s
 this metadata is watched, since a release can be of a megabyte.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from licet.cluster.api import JsonObject
 
 ReleaseKey = tuple[str, str]  # namespace and name of the release
 
-_NOTHING_RUNS = frozenset({"uninstalled", "uninstalling"})
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # as Helm takes them
+_REVISION: Final = re.compile(r"[1-9][0-9]{0,8}")
+_NOTHING_RUNS: Final = frozenset({"uninstalled", "uninstalling"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,11 @@ class Revision:
 
     @classmethod
     def read(cls, obj: JsonObject) -> "Revision | None":
-        """Read the metadata of a release Secret; None for one that does not carry Helm's labels."""
+        """Read the metadata of a release Secret; None for one without the labels that Helm gives."""
         metadata = obj["metadata"]
         labels = metadata.get("labels") or {}
         release, number = labels.get("name", ""), labels.get("version", "")
-        if labels.get("owner") != "helm" or not release or not number.isdecimal():
+        if labels.get("owner") != "helm" or not _NAME.fullmatch(release) or not _REVISION.fullmatch(number):
             return None
         return cls(metadata["name"], metadata["uid"], release, int(number), labels.get("status", ""))
 

@@ -1,11 +1,16 @@
-"""What the statuses of Vendors, Licenses and Entitlements say: values in, models out, no I/O."""
+"""What the statuses of Vendors, Licenses and Entitlements say: values in, models out, no I/O.
+
+Of what several licenses or grants give together, which may be more than a status has room for, it shows the first; the
+projection has all of it.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from licet.cluster.records import VendorRecord
 from licet.controller.observed import Observed
-from licet.core.claims import Grant
+from licet.core import bounds
+from licet.core.claims import FeatureValue, Grant
 from licet.core.evaluate import Contribution, LimitRight, merge
 from licet.core.licenses import CountingLicense, Finding, Standing
 from licet.core.projection import ProjectedLimit, Projection, Request
@@ -119,12 +124,12 @@ def entitlement_status(
         conditions=conditions(observations, previous=observed.conditions, generation=observed.generation, now=now),
         state=rights.state,
         plan=rights.plan,
-        features=dict(projection.features),
+        features=_features(projection.features),
         limits=tuple(
             _allotted(name, projection.limits.get(name), request.limits.get(name))
-            for name in sorted({*projection.limits, *request.limits})
+            for name in sorted({*projection.limits, *request.limits})[: bounds.LIMITS]
         ),
-        licenses=projection.license_ids,
+        licenses=projection.license_ids[: bounds.LICENSES_PER_RIGHT],
         not_after=rights.not_after,
         grace_until=rights.grace_until,
         targets=tuple(WrittenTarget(kind=kind, name=name) for kind, name in written.items()),
@@ -179,7 +184,8 @@ def _allotted(name: str, limit: ProjectedLimit | None, requested: int | None) ->
     if limit is None:
         return AllottedLimit(name=name, requested=requested, granted=0, shared=False)
     unlimited = True if limit.max is None else None
-    return AllottedLimit(name=name, requested=requested, granted=limit.max, unlimited=unlimited, shared=limit.shared)
+    granted = _count(limit.max)
+    return AllottedLimit(name=name, requested=requested, granted=granted, unlimited=unlimited, shared=limit.shared)
 
 
 def _by_product(grants: Iterable[Grant]) -> list[tuple[str, list[Grant]]]:
@@ -196,39 +202,51 @@ def _granted_product(token: VerifiedToken, name: str, grants: Sequence[Grant]) -
     return GrantedProduct(
         name=name,
         plan=rights.plan,
-        features=dict(rights.features),
-        limits=tuple(_granted_limit(limit_name, limit) for limit_name, limit in sorted(rights.limits.items())),
-        charts=_all_or_none(
-            [GrantedChart(name=each.name.text, versions=each.versions, channels=each.channels) for each in grant.charts]
-            if grant.charts is not None
-            else None
-            for grant in grants
-        ),
-        images=_all_or_none(
-            [
-                GrantedImage(repository=each.repository.text, tags=each.tags, channels=each.channels)
-                for each in grant.images
-            ]
-            if grant.images is not None
-            else None
-            for grant in grants
-        ),
+        features=_features(rights.features),
+        limits=tuple(_granted_limit(*limit) for limit in sorted(rights.limits.items())[: bounds.LIMITS]),
+        charts=_all_or_none((_charts(grant) for grant in grants), bounds.CHARTS),
+        images=_all_or_none((_images(grant) for grant in grants), bounds.IMAGES),
         maintenance_until=max((grant.maintenance_until for grant in grants if grant.maintenance_until), default=None)
         if all(grant.maintenance_until for grant in grants)
         else None,
     )
 
 
+def _charts(grant: Grant) -> list[GrantedChart] | None:
+    if grant.charts is None:
+        return None
+    return [GrantedChart(name=each.name.text, versions=each.versions, channels=each.channels) for each in grant.charts]
+
+
+def _images(grant: Grant) -> list[GrantedImage] | None:
+    if grant.images is None:
+        return None
+    return [
+        GrantedImage(repository=each.repository.text, tags=each.tags, channels=each.channels) for each in grant.images
+    ]
+
+
 def _granted_limit(name: str, limit: LimitRight) -> GrantedLimit:
     unlimited = True if limit.total is None else None
-    return GrantedLimit(name=name, max=limit.total, unlimited=unlimited, per=limit.per, overage=limit.overage)
+    return GrantedLimit(name=name, max=_count(limit.total), unlimited=unlimited, per=limit.per, overage=limit.overage)
 
 
-def _all_or_none(lists: Iterable[list[_T] | None]) -> tuple[_T, ...] | None:
-    """Join the lists; None, which restricts nothing, wins."""
+def _all_or_none(lists: Iterable[list[_T] | None], bound: int) -> tuple[_T, ...] | None:
+    """Join the lists, up to a bound; None, which restricts nothing, wins."""
     joined: list[_T] = []
     for each in lists:
         if each is None:
             return None
         joined += each
-    return tuple(joined)
+    return tuple(joined[:bound])
+
+
+def _features(features: Mapping[str, FeatureValue]) -> dict[str, FeatureValue]:
+    return {
+        name: value[: bounds.FEATURE_LIST_ITEMS] if isinstance(value, tuple) else value
+        for name, value in sorted(features.items())[: bounds.FEATURES]
+    }
+
+
+def _count(amount: int | None) -> int | None:
+    return None if amount is None else min(amount, bounds.LIMIT_MAX)

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from licet.cluster.ledger import Ledger
-from licet.cluster.records import read_request
-from licet.controller.children import Child, ChildKey
+from licet.cluster.records import LicenseRecord
+from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
+from licet.controller.children import Children
+from licet.controller.entitlements import EntitlementRecord, Entitlements, ProductKey
 from licet.controller.observed import Observed
 from licet.controller.releases import ReleaseKey, Releases
 from licet.core.allocation import Allocation, Key, Reservation, allocate
@@ -16,108 +18,26 @@ from licet.core.evaluate import Rights, evaluate
 from licet.core.licenses import Assessment, CountingLicense
 from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
-from licet.core.projection import Request
 from licet.core.subjects import Subject
 from licet.core.vendors import VendorRegistry
-from licet.resources.entitlement import TargetKind
 from licet.resources.installation import InstallationStatus, PastChart
 
+OWN_KINDS: Final = (VENDORS, LICENSES, ENTITLEMENTS, INSTALLATIONS)
 EMPTY: Final = Assessment(standings={}, counting=(), memory=Memory(), next_change=None)
-
-ProductKey = tuple[str, str]  # names of vendor and product
-
-
-@dataclass(frozen=True, slots=True)
-class EntitlementRecord:
-    """An Entitlement: what it asks for, where it is written, and the status that it has."""
-
-    request: Request
-    targets: Mapping[TargetKind, str]  # names of the objects to write
-    observed: Observed
-
-    @classmethod
-    def read(cls, obj: Mapping[str, Any]) -> Self:
-        """Read an Entitlement as the API server gives it."""
-        target = obj["spec"].get("target") or {}
-        name = obj["metadata"]["name"]
-        return cls(
-            request=read_request(obj),
-            targets={
-                TargetKind.CONFIG_MAP: target.get("configMap", {}).get("name", name),
-                TargetKind.SECRET: target.get("secret", {}).get("name", name),
-            },
-            observed=Observed.read(obj),
-        )
-
-    @property
-    def product(self) -> ProductKey:
-        """The vendor and product that it is about."""
-        return self.request.vendor, self.request.product
-
-    @property
-    def age(self) -> tuple[str, Key]:
-        """Sort key that puts the one first that wins a target or a limit."""
-        return self.request.created, self.request.key
-
-    def child_keys(self) -> Iterator[ChildKey]:
-        """Name the objects that it is written to."""
-        for kind, name in self.targets.items():
-            yield kind, self.request.key[0], name
 
 
 @dataclass(frozen=True, slots=True)
 class InstallationRecord:
-    """An Installation: the status that it has, and what of it is carried on."""
+    """What of an Installation's status is carried on."""
 
-    observed: Observed
-    first_seen: int | None
-    history: tuple[PastChart, ...]
+    first_seen: int | None = None
+    history: tuple[PastChart, ...] = ()
 
     @classmethod
     def read(cls, obj: Mapping[str, Any]) -> Self:
         """Read an Installation as the API server gives it."""
         status = InstallationStatus.model_validate(obj.get("status") or {})
-        return cls(Observed.read(obj), status.first_seen, status.history)
-
-
-class Entitlements:
-    """All Entitlements, by key, product, namespace and target."""
-
-    def __init__(self) -> None:
-        self.records: dict[Key, EntitlementRecord] = {}
-        self.by_product: defaultdict[ProductKey, set[Key]] = defaultdict(set)
-        self.by_namespace: defaultdict[str, set[Key]] = defaultdict(set)
-        self.by_target: defaultdict[ChildKey, set[Key]] = defaultdict(set)
-        self.by_uid: dict[str, Key] = {}
-
-    def set(self, key: Key, record: EntitlementRecord | None) -> None:
-        """Take in an Entitlement, or its deletion."""
-        old = self.records.pop(key, None)
-        if old is not None:
-            self.by_product[old.product].discard(key)
-            self.by_namespace[key[0]].discard(key)
-            self.by_uid.pop(old.observed.uid, None)
-            for child in old.child_keys():
-                self.by_target[child].discard(key)
-                if not self.by_target[child]:
-                    del self.by_target[child]
-        if record is not None:
-            self.records[key] = record
-            self.by_product[record.product].add(key)
-            self.by_namespace[key[0]].add(key)
-            self.by_uid[record.observed.uid] = key
-            for child in record.child_keys():
-                self.by_target[child].add(key)
-
-    def remember(self, key: Key, record: EntitlementRecord, observed: Observed) -> None:
-        """Take in the status that was written for a record, unless the Entitlement has changed since."""
-        if self.records.get(key) is record:
-            self.records[key] = replace(record, observed=observed)
-
-    def owner_of(self, child: ChildKey) -> Key | None:
-        """Tell which Entitlement a target belongs to: the oldest that names it."""
-        keys = self.by_target.get(child, ())
-        return min(keys, key=lambda key: self.records[key].age, default=None)
+        return cls(status.first_seen, status.history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +55,11 @@ class World:
     ledger: Ledger
     memory: Memory = field(default_factory=Memory)
     assessment: Assessment = EMPTY
-    vendors: dict[str, Observed] = field(default_factory=dict)
-    licenses: dict[str, Observed] = field(default_factory=dict)
+    unread: dict[str, LicenseRecord] = field(default_factory=dict)  # Licenses as they are once their Secret was read
+    observed: dict[Resource, dict[Key, Observed]] = field(default_factory=lambda: {kind: {} for kind in OWN_KINDS})
     entitlements: Entitlements = field(default_factory=Entitlements)
     namespaces: dict[str, Namespace] = field(default_factory=dict)
-    children: dict[ChildKey, Child] = field(default_factory=dict)
-    children_by_owner: defaultdict[str, set[ChildKey]] = field(default_factory=lambda: defaultdict(set))
+    children: Children = field(default_factory=Children)
     releases: Releases = field(default_factory=Releases)
     subjects: dict[ReleaseKey, Mapping[str, tuple[Subject, ...]]] = field(default_factory=dict)  # by the revision's UID
     installations: dict[ReleaseKey, InstallationRecord] = field(default_factory=dict)
@@ -160,6 +79,11 @@ class World:
     def namespace(self, name: str) -> Namespace:
         """Give a namespace; one that is not known yet has no labels so far."""
         return self.namespaces.get(name) or Namespace(name)
+
+    def refers_to_secret(self, name: str) -> bool:
+        """Tell whether a License refers to a Secret of the operator's namespace."""
+        unread = (record.token_from for record in self.unread.values())
+        return any(each is not None and each.name == name for each in (*unread, *self.ledger.references()))
 
     def rights(self, namespace: str, product: ProductKey) -> Rights:
         """Give the rights of a namespace in a product by the last assessment."""
@@ -217,9 +141,10 @@ class World:
             self.namespaces.pop(name, None)
         else:
             self.namespaces[name] = namespace
+        for by_namespace in self._rights.values():
+            by_namespace.pop(name, None)
         affected = set(self.entitlements.by_namespace.get(name, ()))
         for product in {self.entitlements.records[key].product for key in affected}:
-            self._rights[product].pop(name, None)
             self._allocations.pop(product, None)
             if self.reservations(product):
                 affected |= self.entitlements.by_product[product]
@@ -228,8 +153,6 @@ class World:
     def set_entitlement(self, key: Key, record: EntitlementRecord | None) -> frozenset[Key]:
         """Take in an Entitlement, or its deletion; gives those that may have to be projected anew."""
         old = self.entitlements.records.get(key)
-        if record is not None and record.observed.deleting:
-            record = None
         contested = {child for each in (old, record) if each is not None for child in each.child_keys()}
         self.entitlements.set(key, record)
         affected = {key}
@@ -240,20 +163,6 @@ class World:
         for child in contested:
             affected |= self.entitlements.by_target.get(child, set())
         return frozenset(affected)
-
-    def set_child(self, key: ChildKey, child: Child | None) -> None:
-        """Take in an object that licet wrote, or its deletion; older news than what is known is left out."""
-        known = self.children.get(key)
-        if known is not None and child is not None and known.uid == child.uid and known.version > child.version:
-            return
-        if known is not None:
-            self.children_by_owner[known.owner_uid].discard(key)
-            if not self.children_by_owner[known.owner_uid]:
-                del self.children_by_owner[known.owner_uid]
-            del self.children[key]
-        if child is not None:
-            self.children[key] = child
-            self.children_by_owner[child.owner_uid].add(key)
 
 
 def _reserves(record: EntitlementRecord | None) -> object:

@@ -252,17 +252,26 @@ def test_token_that_is_there_wins_over_the_one_that_was_kept(acme, tables):
     assert tables.ledger.tokens_to_keep() == {}
 
 
-@pytest.mark.parametrize(
-    ("uid", "reference"),
-    [("uid-2", REFERENCE), ("uid-1", SecretRef("other", "license.jwt")), ("uid-1", SecretRef("acme-license", "other"))],
-    ids=["another License of that name", "another Secret", "another key"],
-)
-def test_token_that_was_kept_for_something_else_does_not_count(acme, tables, uid, reference):
+def test_token_that_was_kept_for_another_license_of_that_name_does_not_count(acme, tables):
     tables.ledger.kept = {"acme-prod": KeptToken("uid-1", REFERENCE, acme.token())}
-    tables.referring(uid=uid, reference=reference)
+    tables.referring(uid="uid-2")
     standing = tables.standing()
     assert (standing.reason, standing.phase) == (Reason.TOKEN_UNAVAILABLE, None)
     assert tables.ledger.tokens_to_keep() == {}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [SecretRef("other", "license.jwt"), SecretRef("acme-license", "other")],
+    ids=["another Secret", "another key"],
+)
+def test_kept_token_holds_until_there_is_one_where_the_license_now_says(acme, tables, reference):
+    token = acme.token()
+    tables.ledger.kept = {"acme-prod": KeptToken("uid-1", REFERENCE, token)}
+    tables.referring(reference=reference)
+    standing = tables.standing()
+    assert (standing.reason, standing.phase) == (Reason.TOKEN_UNAVAILABLE, "Active")
+    assert tables.ledger.tokens_to_keep() == {"acme-prod": KeptToken("uid-1", reference, token)}
 
 
 def test_kept_token_is_verified_like_any_other(acme, tables):

@@ -1,0 +1,121 @@
+"""Watching what is not licet's own: namespaces, projections, Helm releases, and the operator's state.
+
+These are watched without kopf, because of them only metadata, or only what carries licet's label, is wanted.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
+
+from licet.cluster.api import JsonObject, KubeApi
+from licet.cluster.records import read_namespace
+from licet.cluster.resource import CONFIG_MAPS, NAMESPACES, SECRETS, WEBHOOK_CONFIGURATIONS
+from licet.cluster.state import MEMORY_NAME, TOKENS_NAME
+from licet.cluster.watch import Informer
+from licet.cluster.watch import Key as ObjectKey
+from licet.controller.certificates import CA_SECRET, SERVING_SECRET, WEBHOOK_CONFIGURATION
+from licet.controller.children import MANAGED_BY_SELECTOR, RESOURCES, Child
+from licet.controller.inventory import RELEASE_FIELD_SELECTOR
+from licet.controller.queue import Item, Kind
+from licet.controller.releases import Revision
+from licet.controller.world import World
+from licet.core.namespaces import Namespace
+from licet.core.release import RELEASE_TYPE
+from licet.resources.entitlement import TargetKind
+
+_ITEM_OF_SECRET: Final = {
+    CA_SECRET: Item(Kind.CERTIFICATE),
+    SERVING_SECRET: Item(Kind.CERTIFICATE),
+    TOKENS_NAME: Item(Kind.KEPT_TOKENS),
+}
+
+
+class Informers:
+    """Makes the informers, which keep the world up to date and enqueue what has to be reconciled."""
+
+    def __init__(self, api: KubeApi, world: World, namespace: str, enqueue: Callable[[Item], None]) -> None:
+        self._api = api
+        self._world = world
+        self._namespace = namespace  # the operator's own
+        self._enqueue = enqueue
+
+    def make(self, *, inventory: bool) -> Iterator[Informer[Any]]:
+        """Make all informers; Helm releases are watched for the `inventory` only."""
+        api, own = self._api, self._namespace
+        yield Informer(api, NAMESPACES, read_namespace, self._on_namespace, metadata_only=True)
+        for kind, resource in RESOURCES.items():
+            read, on_change = partial(Child.read, kind), partial(self._on_child, kind)
+            yield Informer(api, resource, read, on_change, label_selector=MANAGED_BY_SELECTOR)
+        yield Informer(
+            api,
+            SECRETS,
+            _version,
+            self._on_own_secret,
+            namespace=own,
+            field_selector=f"type!={RELEASE_TYPE}",
+            metadata_only=True,
+        )
+        yield Informer(
+            api,
+            CONFIG_MAPS,
+            _version,
+            lambda *_: self._enqueue(Item(Kind.MEMORY)),
+            namespace=own,
+            field_selector=f"metadata.name={MEMORY_NAME}",
+            metadata_only=True,
+        )
+        yield Informer(
+            api,
+            WEBHOOK_CONFIGURATIONS,
+            _version,
+            lambda *_: self._enqueue(Item(Kind.CERTIFICATE)),
+            field_selector=f"metadata.name={WEBHOOK_CONFIGURATION}",
+            metadata_only=True,
+        )
+        if inventory:
+            yield Informer(
+                api,
+                SECRETS,
+                Revision.read,
+                self._on_revision,
+                field_selector=RELEASE_FIELD_SELECTOR,
+                metadata_only=True,
+            )
+
+    def _on_namespace(self, key: ObjectKey, _: Namespace | None, new: Namespace | None) -> None:
+        for affected in self._world.set_namespace(key[1], new):
+            self._enqueue(Item(Kind.ENTITLEMENT, *affected))
+        for release in self._world.releases.in_namespace(key[1]):
+            self._enqueue(Item(Kind.INSTALLATION, *release))
+
+    def _on_child(self, kind: TargetKind, key: ObjectKey, old: Child | None, new: Child | None) -> None:
+        children, entitlements = self._world.children, self._world.entitlements
+        child_key = kind, *key
+        known = children.get(child_key)
+        if new is not None:
+            children.set(child_key, new)
+        elif old is not None:
+            children.forget(child_key, old.uid)
+        now = children.get(child_key)
+        if known is not None and now is not None and known.content == now.content:
+            return  # the echo of what was just written, or a change that is free to others
+        concerned = {entitlements.owner_of(child_key)}
+        concerned |= {entitlements.by_uid.get(each.owner_uid) for each in (known, now) if each is not None}
+        for entitlement in filter(None, concerned):
+            self._enqueue(Item(Kind.ENTITLEMENT, *entitlement))
+
+    def _on_own_secret(self, key: ObjectKey, _old: str | None, _new: str | None) -> None:
+        name = key[1]
+        if name in _ITEM_OF_SECRET:
+            self._enqueue(_ITEM_OF_SECRET[name])
+        elif self._world.refers_to_secret(name):
+            self._enqueue(Item(Kind.TOKEN, name=name))
+
+    def _on_revision(self, key: ObjectKey, old: Revision | None, new: Revision | None) -> None:
+        for release in self._world.releases.set(key[0], old, new):
+            self._enqueue(Item(Kind.INSTALLATION, *release))
+
+
+def _version(obj: JsonObject) -> str:
+    version: str = obj["metadata"]["resourceVersion"]
+    return version

@@ -1,0 +1,119 @@
+"""Reconciling whatever an item is about: which reconciler is called for it, and who calls whom."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from licet.cluster.api import KubeApi
+from licet.cluster.events import EventRecorder
+from licet.cluster.resource import LICENSES, VENDORS
+from licet.controller.certificates import GateCertificate
+from licet.controller.intake import Intake
+from licet.controller.inventory import Inventory
+from licet.controller.licensing import Licensing
+from licet.controller.listing import COMPARE_SECONDS, Lister
+from licet.controller.projecting import Projector
+from licet.controller.queue import Item, Kind
+from licet.controller.remembering import MARK_SECONDS, Remembering
+from licet.controller.tokens import Tokens
+from licet.controller.world import OWN_KINDS, World
+from licet.controller.writer import StatusWriter
+
+
+class Reconciler:
+    """All reconcilers, over one world.
+
+    `set_alarm` is told the instant at which time alone changes something, in epoch seconds, or None.
+    """
+
+    def __init__(
+        self,
+        api: KubeApi,
+        world: World,
+        events: EventRecorder,
+        *,
+        namespace: str,
+        inventory: bool,
+        enqueue: Callable[[Item], None],
+        set_alarm: Callable[[int | None], None],
+    ) -> None:
+        self.intake = Intake(world, enqueue)
+        self._world = world
+        self._enqueue = enqueue
+        self._set_alarm = set_alarm
+        writer = StatusWriter(api, world, events)
+        self._lister = Lister(api, world, self.intake)
+        self._tokens = Tokens(api, world, namespace, enqueue)
+        self._licensing = Licensing(world, writer, enqueue)
+        self._projector = Projector(api, world, writer)
+        self._inventory = Inventory(api, world, writer, self._refresh) if inventory else None
+        self._remembering = Remembering(api, world, namespace)
+        self._certificate = GateCertificate(api, namespace)
+        self._refreshing = asyncio.Lock()
+        self._refresh_begun_at = 0.0
+
+    async def learn(self) -> None:
+        """Learn what there is before anything is reconciled, and judge it; raises `ApiError`."""
+        await self._remembering.load()
+        await self._lister.list_all()
+        await self._tokens.read_new()
+        self._assess()
+        for kind in (Kind.CERTIFICATE, Kind.MEMORY, Kind.KEPT_TOKENS):
+            self._enqueue(Item(kind))
+
+    async def reconcile(self, item: Item) -> float | None:
+        """Bring what an item is about to what it has to be; gives the seconds after which to look again, or None.
+
+        Raises:
+            ApiError: a request failed for a reason that may pass.
+        """
+        now, key = int(time.time()), (item.namespace, item.name)
+        match item.kind:
+            case Kind.ENTITLEMENT:
+                return await self._projector.reconcile(key, now=now)
+            case Kind.LICENSE:
+                await self._licensing.reconcile_license(item.name, now=now)
+            case Kind.VENDOR:
+                await self._licensing.reconcile_vendor(item.name, now=now)
+            case Kind.INSTALLATION:
+                if self._inventory is not None:
+                    await self._inventory.reconcile(key, now=now)
+            case Kind.TOKEN:
+                await self._tokens.read(item.name)
+            case Kind.ASSESSMENT:
+                self._assess()
+            case _:
+                return await self._maintain(item, now=now)
+        return None
+
+    async def _maintain(self, item: Item, *, now: int) -> float | None:
+        match item.kind:
+            case Kind.MEMORY:
+                if await self._remembering.load_memory():
+                    self._assess()
+                await self._remembering.save_memory(now=now)
+                return MARK_SECONDS
+            case Kind.KEPT_TOKENS:
+                await self._remembering.keep_tokens()
+            case Kind.CERTIFICATE:
+                return await self._certificate.reconcile(now=now)
+            case Kind.COMPARISON:
+                await self._lister.list(next(each for each in OWN_KINDS if each.plural == item.name))
+                return COMPARE_SECONDS
+        return None
+
+    def _assess(self) -> None:
+        self._licensing.assess(now=int(time.time()))
+        self._set_alarm(self._world.assessment.next_change)
+
+    async def _refresh(self) -> None:
+        """Read all Vendors and Licenses and judge them; one reading, begun after they asked, serves all that wait."""
+        asked_at = time.monotonic()
+        async with self._refreshing:
+            if self._refresh_begun_at > asked_at:
+                return
+            self._refresh_begun_at = time.monotonic()
+            await self._lister.list(VENDORS)
+            await self._lister.list(LICENSES)
+            await self._tokens.read_new()
+            self._assess()

@@ -1,0 +1,135 @@
+"""Watching licet's own kinds, with kopf.
+
+- Handlers of events, unlike those of causes, put neither finalizers nor annotations on users' objects. kopf swallows
+  their errors and never calls them again; so all that they do is to pass on what was heard.
+- kopf has a thread and an event loop of its own. When it ends, it waits for every task of its loop that began after it,
+  and cancels it: it must not find those of the controller.
+- kopf ends where a watch is refused in a way that it takes for fatal, such as 404 while CRDs are replaced. Then it is
+  started again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from itertools import chain, repeat
+from threading import Thread
+from typing import Final
+
+import aiohttp
+import kopf
+from aiohttp import hdrs
+
+from licet.cluster.api import JsonObject
+from licet.cluster.connection import Connection
+from licet.cluster.resource import Resource
+from licet.controller.world import OWN_KINDS
+
+_RESTART_SECONDS: Final = 2.0
+_STOP_SECONDS: Final = 10.0
+# What kopf says of itself that is of no use here: each attempt to reach an API server that is away, of which the
+# informers tell once; and that it handles no signals in a thread.
+_LOG_LEVELS: Final = {"kopf._cogs.clients": logging.CRITICAL, "kopf._core.reactor.running": logging.ERROR}
+
+_logger: Final = logging.getLogger(__name__)
+
+Hear = Callable[[Resource, str | None, JsonObject], None]
+
+
+class _Backoffs:
+    """Seconds between the attempts of a request that meets no answer, 403 or 5xx: there is no last one."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain((0.1, 0.2, 0.5), repeat(1.0))
+
+
+class Watch:
+    """Calls `hear` in the event loop that it runs in, with the type of each event and the object.
+
+    The type is `ADDED`, `MODIFIED` or `DELETED`, or None for an object that was listed because a watch began.
+    """
+
+    def __init__(self, kubeconfig: str | None, hear: Hear) -> None:
+        self._kubeconfig = kubeconfig
+        self._hear = hear
+
+    async def run(self, until_served: Callable[[], Awaitable[None]]) -> None:
+        """Watch until cancelled; `until_served` is awaited before each start, as kopf looks for kinds only then."""
+        for name, level in _LOG_LEVELS.items():
+            logging.getLogger(name).setLevel(level)
+        while True:
+            await until_served()
+            try:
+                await self._run_kopf()
+                _logger.error("kopf has ended; it is started again")
+            except Exception:
+                _logger.exception("kopf has failed; it is started again")
+            await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _run_kopf(self) -> None:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        own_loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+        def target() -> None:
+            error: BaseException | None = None
+            try:
+                with asyncio.Runner(loop_factory=lambda: own_loop) as runner:
+                    runner.run(self._operate(loop, stop))
+            except BaseException as raised:  # noqa: BLE001 - is raised again in the other thread
+                error = raised
+            with suppress(RuntimeError):  # the controller's loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_finish, ended, error)
+
+        Thread(target=target, name="kopf", daemon=True).start()
+        try:
+            await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            with suppress(RuntimeError):  # kopf's loop is closed: it has ended by itself
+                own_loop.call_soon_threadsafe(stop.set)
+            await asyncio.wait([ended], timeout=_STOP_SECONDS)
+            raise
+
+    async def _operate(self, hearer: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry)
+        async def log_in(**_: object) -> kopf.AiohttpSession:
+            return await self._log_in()
+
+        def hear(resource: Resource) -> Callable[..., Awaitable[None]]:
+            async def take(*, event: kopf.RawEvent, **_: object) -> None:
+                hearer.call_soon_threadsafe(self._hear, resource, event["type"], dict(event["object"]))
+
+            return take
+
+        for resource in OWN_KINDS:
+            watch = kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)
+            watch(hear(resource))
+
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        settings.scanning.disabled = True  # of CRDs and namespaces, for which it would need more rights
+        settings.networking.error_backoffs = _Backoffs()
+        settings.process.ultimate_exiting_timeout = None  # it would kill the whole process
+        await kopf.operator(registry=registry, settings=settings, standalone=True, clusterwide=True, stop_flag=stop)
+
+    async def _log_in(self) -> kopf.AiohttpSession:
+        """Log in as the rest of the process does."""
+        connection = await Connection.open(self._kubeconfig)
+        header = await connection.authorization()
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=connection.endpoint.tls, limit=0),
+            headers={hdrs.AUTHORIZATION: header} if header else {},
+            proxy=connection.endpoint.proxy,
+        )
+        return kopf.AiohttpSession(server=connection.endpoint.server, aiohttp_session=session)
+
+
+def _finish(ended: asyncio.Future[None], error: BaseException | None) -> None:
+    if ended.done():
+        return
+    if error is None:
+        ended.set_result(None)
+    else:
+        ended.set_exception(error)
