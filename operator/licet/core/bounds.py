@@ -72,3 +72,12 @@ ALLOWED_NAMESPACES: Final = 256
 SELECTOR_TERMS: Final = 32
 SELECTOR_VALUES: Final = 64
 LICENSES_PER_RIGHT: Final = 1024
+
+# -- parameters of the admission policies ------------------------------------------------------------------------------
+POLICY_PATTERNS: Final = PRODUCTS_PER_VENDOR * PATTERNS_PER_PRODUCT  # all that one Vendor claims
+POLICY_VENDORS: Final = 64  # older ones with claims of the same names
+POLICY_RIGHTS: Final = 4096
+POLICY_INTERVALS: Final = RANGE_LENGTH  # a range has fewer comparators than characters
+POLICY_NAMESPACES: Final = 4096  # where something ran licensed
+POLICY_PAST: Final = 1024  # images, or charts, of one of these
+POLICY_EXEMPT_USERS: Final = 64

@@ -10,6 +10,7 @@ from licet.resources.installation import Installation, InstallationStatus, Insta
 from licet.resources.license import GrantedProduct, License, LicenseSpec, LicenseStatus
 from licet.resources.meta import Condition, ConditionStatus, ConditionType, Observation, Status, conditions
 from licet.resources.vendor import Vendor, VendorSpec, VendorStatus
+from licet.resources.workloadpolicy import WorkloadPolicy
 
 __all__ = [
     "GROUP",
@@ -39,6 +40,7 @@ __all__ = [
     "Vendor",
     "VendorSpec",
     "VendorStatus",
+    "WorkloadPolicy",
     "WrittenTarget",
     "conditions",
 ]

@@ -114,7 +114,7 @@ class ObjectMeta(Model):
 
 
 class Resource(Model):
-    """Base of the four kinds; a subclass adds its kind's name, `definition`, `spec` and `status`."""
+    """Base of all kinds; a subclass adds its kind's name, `definition`, `spec` and `status`."""
 
     definition: ClassVar[Definition]
 

@@ -13,8 +13,9 @@ from licet.resources.installation import Installation
 from licet.resources.license import License
 from licet.resources.schema import Schema, structural_schema
 from licet.resources.vendor import Vendor
+from licet.resources.workloadpolicy import WorkloadPolicy
 
-KINDS: Final[tuple[type[Resource], ...]] = (Vendor, License, Entitlement, Installation)
+KINDS: Final[tuple[type[Resource], ...]] = (Vendor, License, Entitlement, Installation, WorkloadPolicy)
 
 _HEADER: Final = (
     "# Generated from the models in operator/licet/resources; do not edit.\n"

@@ -1,6 +1,7 @@
 """Ranges as intervals: judged by comparing alone, they mean what they meant before."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -86,7 +87,7 @@ def test_intervals_are_disjoint_apart_and_in_order(text):
     found = Intervals.of(versions)
     for stretches in (found.releases, found.prereleases):
         ends = [Version.parse(text) for each in stretches for text in (each.first, each.end) if text is not None]
-        assert all(one < other for one, other in zip(ends, ends[1:], strict=False))
+        assert all(one < other for one, other in pairwise(ends))
         assert all(each.end is not None for each in stretches[:-1])
 
 
