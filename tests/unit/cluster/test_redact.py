@@ -7,7 +7,7 @@ import pytest
 from licet.cluster.redact import redact
 
 TOKEN = "eyJhbGciOiJFZERTQSIsInR5cCI6ImxpY2Vuc2Urand0In0.eyJpc3MiOiJodHRwczovL2EifQ.c2lnbmF0dXJl"
-RELEASE = base64.b64encode(gzip.compress(b'{"name":"web","config":{"password":"hunter2"}}')).decode()
+RELEASE = base64.b64encode(gzip.compress(b'{"name":"web","config":{"password":"hunter2"}}', mtime=0)).decode()
 
 
 @pytest.mark.parametrize(
