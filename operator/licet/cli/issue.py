@@ -75,6 +75,7 @@ def command(
 
 
 def _manifests(token: str, name: str, namespace: str) -> tuple[object, object]:
+    """Make the Secret and the License; in this order no License is ever there without its token."""
     check_object_name(name)
     secret = f"{name}-license"
     license_ = {
@@ -84,13 +85,13 @@ def _manifests(token: str, name: str, namespace: str) -> tuple[object, object]:
         "spec": {"tokenFrom": {"secretKeyRef": {"name": secret, "key": TOKEN_KEY}}},
     }
     read_license(license_, "the options")
-    return license_, {
+    return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"namespace": namespace, "name": secret},
         "type": "Opaque",
         "stringData": {TOKEN_KEY: token},
-    }
+    }, license_
 
 
 def _name_after(token: str) -> str:

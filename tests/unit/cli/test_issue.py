@@ -69,9 +69,9 @@ def test_key_id_is_the_thumbprint_unless_told(licet: Callable, key: str, write: 
     assert read_token(token).header["kid"] == "acme-2026"
 
 
-def test_manifests_are_a_license_and_the_secret_that_it_names(licet: Callable, key: str, write: Callable) -> None:
+def test_manifests_are_a_secret_and_then_the_license_that_names_it(licet: Callable, key: str, write: Callable) -> None:
     answer = licet("issue", write("spec.yaml", SPEC), "--key", key, "-o", "manifests", "--name", "acme-prod")
-    license_, secret = answer.documents
+    secret, license_ = answer.documents
     License.model_validate(license_, extra="forbid")
     reference = license_["spec"]["tokenFrom"]["secretKeyRef"]
     assert license_["metadata"]["name"] == "acme-prod"
@@ -84,7 +84,7 @@ def test_secret_lies_where_the_operator_runs(licet: Callable, key: str, write: C
     by_option = licet("issue", spec, "--key", key, "-o", "manifests", "--operator-namespace", "other")
     by_environment = licet("issue", spec, "--key", key, "-o", "manifests", env={"LICET_OPERATOR_NAMESPACE": "other"})
     for answer in (by_option, by_environment):
-        assert answer.documents[1]["metadata"]["namespace"] == "other"
+        assert answer.documents[0]["metadata"]["namespace"] == "other"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_secret_lies_where_the_operator_runs(licet: Callable, key: str, write: C
 def test_license_is_named_after_its_id(token_id: str, name: str, licet: Callable, key: str, write: Callable) -> None:
     spec = write("spec.yaml", {**SPEC, "jti": token_id})
     answer = licet("issue", spec, "--key", key, "-o", "manifests")
-    assert answer.documents[0]["metadata"]["name"] == name
+    assert answer.documents[1]["metadata"]["name"] == name
 
 
 def test_name_that_no_object_can_have_is_refused(licet: Callable, key: str, write: Callable) -> None:
