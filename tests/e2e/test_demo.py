@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import demo
+from support.process_table import processes
 
 HACK = Path(demo.__file__).parents[1]
 
@@ -35,12 +36,6 @@ STORY = (
 
 def environment(directory: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(HACK), "TMPDIR": str(directory), "NO_COLOR": "1"}
-
-
-def processes(directory: Path) -> list[str]:
-    """The command lines of all processes that name the directory."""
-    table = subprocess.run(["ps", "-e", "-ww", "-o", "args="], capture_output=True, text=True, check=True).stdout
-    return [line for line in table.splitlines() if f"{directory}/" in line]
 
 
 def test_the_story_comes_out_as_it_is_told_and_nothing_stays(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import sandbox as sandboxes
 from controlplane import Cluster
 from sandbox import NAMESPACE, Process, Sandbox
 from sandbox.components import Component
+from support.process_table import processes
 
 HACK = Path(sandboxes.__file__).parents[1]
 CONFIGURATION = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/licet-gate"
@@ -347,12 +348,6 @@ def test_a_sandbox_that_does_not_become_ready_says_why_and_leaves_nothing(
 def command_line(process: Process) -> str:
     arguments = ["ps", "-ww", "-o", "args=", "-p", str(process.pid)]
     return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
-
-
-def processes(directory: Path) -> list[str]:
-    """The command lines of all processes that name the directory."""
-    table = subprocess.run(["ps", "-e", "-ww", "-o", "args="], capture_output=True, text=True, check=True).stdout
-    return [line for line in table.splitlines() if f"{directory}/" in line or line.endswith(f" {directory}")]
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 import controlplane
 from controlplane import ApiError, Cluster, ControlPlane, ControlPlaneError
+from support.process_table import processes
 
 HACK = Path(controlplane.__file__).parents[1]
 
@@ -261,12 +262,6 @@ def exists(cluster: Cluster, path: str) -> bool:
 def items(cluster: Cluster, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = cluster.request("GET", path)["items"]
     return found
-
-
-def processes(directory: Path) -> list[str]:
-    """The command lines of all processes that name the directory."""
-    table = subprocess.run(["ps", "-e", "-ww", "-o", "args="], capture_output=True, text=True, check=True).stdout
-    return [line for line in table.splitlines() if f"{directory}/" in line]
 
 
 def files(directory: Path) -> list[Path]:
