@@ -2,4 +2,4 @@
 
 from hypothesis import settings
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=30, deadline=None)
