@@ -42,18 +42,22 @@ class Program:
     @property
     def version(self) -> str:
         """The version that go.mod pins, such as `v1.37.1`."""
-        go_mod = (TOOLS / self.module / "go.mod").read_text()
-        match = re.search(rf"^\t?(?:require )?{re.escape(self.release)} (v\S+)", go_mod, re.MULTILINE)
-        if match is None:
-            raise BuildError(f"{TOOLS / self.module / 'go.mod'} does not require {self.release}")
-        return match[1]
+        return self._pinned(self.release)
 
     @property
     def linker_flags(self) -> str:
         """Strips the program, and sets what it answers when asked for its version."""
         major, minor, _ = self.version.removeprefix("v").split(".", 2)
-        values = {"version": self.version, "major": major, "minor": minor}
+        _, kubernetes_minor, _ = self._pinned("k8s.io/client-go").split(".", 2)  # v0.37.1 is of Kubernetes 1.37.1
+        values = {"version": self.version, "major": major, "minor": minor, "kubernetes_minor": kubernetes_minor}
         return " ".join(["-s", "-w", *(f"-X={variable.format(**values)}" for variable in self.version_variables)])
+
+    def _pinned(self, release: str) -> str:
+        go_mod = (TOOLS / self.module / "go.mod").read_text()
+        match = re.search(rf"^\t?(?:require )?{re.escape(release)} (v\S+)", go_mod, re.MULTILINE)
+        if match is None:
+            raise BuildError(f"{TOOLS / self.module / 'go.mod'} does not require {release}")
+        return match[1]
 
 
 _KUBERNETES_VERSION = tuple(
@@ -73,9 +77,17 @@ def _kubernetes(name: str, seconds: int) -> Program:
     return Program(name, "kubernetes", package, "k8s.io/kubernetes", _KUBERNETES_VERSION, seconds)
 
 
-def _helm(name: str, module: str, release: str, seconds: int) -> Program:
+# Of the Kubernetes that Helm 3 renders for where it asks no cluster, and that it lints against.
+_HELM3_KUBERNETES_VERSION = tuple(
+    f"helm.sh/helm/v3/pkg/{package}.{assignment}"
+    for package in ("chartutil", "lint/rules")
+    for assignment in ("k8sVersionMajor=1", "k8sVersionMinor={kubernetes_minor}")
+)
+
+
+def _helm(name: str, module: str, release: str, seconds: int, variables: tuple[str, ...] = ()) -> Program:
     version = f"{release}/internal/version.version={{version}}"
-    return Program(name, module, f"{release}/cmd/helm", release, (version,), seconds)
+    return Program(name, module, f"{release}/cmd/helm", release, (version, *variables), seconds)
 
 
 PROGRAMS: Final = (
@@ -84,7 +96,7 @@ PROGRAMS: Final = (
     _kubernetes("kube-controller-manager", 90),
     _kubernetes("kubectl", 20),
     _helm("helm", "kubernetes", "helm.sh/helm/v4", 20),
-    _helm("helm3", "helm3", "helm.sh/helm/v3", 60),
+    _helm("helm3", "helm3", "helm.sh/helm/v3", 60, _HELM3_KUBERNETES_VERSION),
 )
 ASSETS: Final = ("etcd", "kube-apiserver", "kubectl")  # what envtest keeps in KUBEBUILDER_ASSETS
 
