@@ -65,7 +65,6 @@ def helm(
 
 
 def template(cluster: Cluster, program: str = "helm", *, values: Sequence[str] = (), namespace: str = "ops") -> str:
-    # A Helm 3 that is not built by its own makefile takes the cluster for Kubernetes 1.20.
     arguments = ("template", "licet", str(CHART), "-n", namespace, "--include-crds")
     answer = helm(cluster, program, *arguments, values=values)
     assert answer.returncode == 0, answer.stderr
