@@ -5,7 +5,8 @@ import json
 import secrets
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,11 @@ POLICIES: Final = ROOT / "charts" / "licet" / "policies" / "workloads.yaml"
 CRD: Final = ROOT / "crds" / "licet.dev_workloadpolicies.yaml"
 PARAMETERS: Final = "/apis/licet.dev/v1alpha1/workloadpolicies"
 SECONDS: Final = 60
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
+APPLY: Final = "application/apply-patch+yaml"
 
 Json = dict[str, Any]
 
@@ -108,13 +114,13 @@ class PolicyCluster:
         self.cluster.request("DELETE", f"{PARAMETERS}/canary")
 
     def refusal(self, namespace: str, pod: Json) -> str | None:
-        """What the API server says against creating a Pod; None when it would create it. Nothing is written."""
-        status, answer = self._asking.post(f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod)
-        if status < http.client.BAD_REQUEST:
-            return None
-        message = str(answer["message"])
-        assert "ValidatingAdmissionPolicy 'workloads.licet.dev'" in message, message
-        return message
+        """What the policies say against creating a Pod; None when it could be created. Nothing is written."""
+        return self.send("POST", f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod).refusal
+
+    def send(self, method: str, path: str, body: object, *, media_type: str = JSON, user: str = "") -> "Answer":
+        """Send a request as the administrator, or with the administrator's rights as another user."""
+        headers = {"Impersonate-User": user, "Impersonate-Group": "system:masters"} if user else {}
+        return self._asking.send(method, path, body, {"Content-Type": media_type, **headers})
 
     def _create(self, document: Json) -> None:
         group, _, version = document["apiVersion"].partition("/")
@@ -122,6 +128,25 @@ class PolicyCluster:
             document["kind"], f"{document['kind'].lower()}s"
         )
         self.cluster.request("POST", f"/apis/{group}/{version}/{plural}?fieldValidation=Strict", document)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API server answers."""
+
+    status: int
+    body: Json
+    warnings: tuple[str, ...]
+
+    @property
+    def refusal(self) -> str | None:
+        """What the policies say against it; None when nobody says anything against it."""
+        if self.status < http.client.BAD_REQUEST:
+            return None
+        message = str(self.body["message"])
+        assert self.status == http.client.FORBIDDEN, message
+        assert "ValidatingAdmissionPolicy 'workloads.licet.dev'" in message, message
+        return message
 
 
 class Connection:
@@ -139,9 +164,8 @@ class Connection:
         """End it."""
         self._connection.close()
 
-    def post(self, path: str, body: Json, headers: Iterable[tuple[str, str]] = ()) -> tuple[int, Json]:
-        """Post JSON; gives the status and what comes back."""
-        head = {"Accept": "application/json", "Content-Type": "application/json", **dict(headers)}
-        self._connection.request("POST", path, json.dumps(body), head)
+    def send(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> Answer:
+        """Send JSON."""
+        self._connection.request(method, path, json.dumps(body), {"Accept": JSON, **headers})
         response = self._connection.getresponse()
-        return response.status, json.loads(response.read())
+        return Answer(response.status, json.loads(response.read()), tuple(response.headers.get_all("Warning") or ()))
