@@ -1,4 +1,4 @@
-"""What judging costs: the API server ends what is too dear, and then refuses, for it can't know what it did not look at."""
+"""What judging costs: the API server ends what is too dear, and refuses it, for it can't know what it did not see."""
 
 import http.client
 
