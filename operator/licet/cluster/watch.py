@@ -27,7 +27,7 @@ from licet.core.errors import LicetError
 LIVE_SECONDS: Final = 60.0
 _SPELL_SECONDS: Final = (35, 45)  # drawn for each watch, so that many of them do not return in step
 _PAUSE_SECONDS: Final = 0.2  # after a first failure; doubled with each further one
-_PAUSE_SECONDS_MAX: Final = 10.0
+_PAUSE_SECONDS_MAX: Final = 3.0  # so that an API server that comes back is watched again within seconds
 
 Key: TypeAlias = tuple[str, str]  # namespace (empty for cluster-scoped objects) and name
 T = TypeVar("T")

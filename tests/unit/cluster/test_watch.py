@@ -252,7 +252,7 @@ async def test_pauses_grow_to_a_bound_and_shrink_after_success(server, api, monk
     )
     async with running(watched.informer):
         await until(lambda: len(server.requests) == 10)
-    assert pauses == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 1.0]
+    assert pauses == [1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 1.0]
 
 
 async def test_line_that_is_no_watch_event_is_survived(server, api):
