@@ -28,7 +28,7 @@ from licet.resources.entitlement import TargetKind
 
 _DATA_BYTES: Final = 1024 * 1024  # what the API server takes as data of a ConfigMap or a Secret
 _WAIT_FOR_GARBAGE_COLLECTOR_SECONDS: Final = 1.0
-_LOOK_AGAIN_SECONDS: Final = 15.0  # objects of others are not watched, so their removal has to be looked for
+_LOOK_AGAIN_SECONDS: Final = 5.0  # objects of others are not watched, so their removal has to be looked for
 
 
 @dataclass(frozen=True, slots=True)

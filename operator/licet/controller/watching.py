@@ -27,9 +27,15 @@ from licet.controller.world import OWN_KINDS
 
 _RESTART_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 10.0
-# What kopf says of itself that is of no use here: each attempt to reach an API server that is away, of which the
-# informers tell once; and that it handles no signals in a thread.
-_LOG_LEVELS: Final = {"kopf._cogs.clients": logging.CRITICAL, "kopf._core.reactor.running": logging.ERROR}
+# What kopf says of itself that is of no use here: that it logs in; each attempt to reach an API server that is away, of
+# which the informers tell once; that it handles no signals in a thread; and its failure, which is raised as well.
+_LOG_LEVELS: Final = {
+    "kopf.activities": logging.WARNING,
+    "kopf._core.engines.activities": logging.WARNING,
+    "kopf._cogs.clients": logging.CRITICAL,
+    "kopf._core.reactor": logging.CRITICAL,
+}
+_WATCHERS: Final = "watcher for "  # how the names of kopf's tasks that watch begin
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -61,9 +67,8 @@ class Watch:
             await until_served()
             try:
                 await self._run_kopf()
-                _logger.error("kopf has ended; it is started again")
-            except Exception:
-                _logger.exception("kopf has failed; it is started again")
+            except Exception as error:  # noqa: BLE001 - whatever it is, without watching nothing works
+                _logger.warning("watching licet's kinds failed, and is begun anew: %s", error)
             await asyncio.sleep(_RESTART_SECONDS)
 
     async def _run_kopf(self) -> None:
@@ -96,6 +101,14 @@ class Watch:
         @kopf.on.login(registry=registry)
         async def log_in(**_: object) -> kopf.AiohttpSession:
             return await self._log_in()
+
+        @kopf.on.cleanup(registry=registry)
+        async def end_watchers(**_: object) -> None:
+            # After the failure of one, kopf leaves the others to be cancelled together with what they wait for, which
+            # they take for a pause: then neither they nor kopf end. When it was told to stop, there are none any more.
+            for task in asyncio.all_tasks():
+                if task.get_name().startswith(_WATCHERS):
+                    task.cancel()
 
         def hear(resource: Resource) -> Callable[..., Awaitable[None]]:
             async def take(*, event: kopf.RawEvent, **_: object) -> None:
