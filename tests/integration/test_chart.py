@@ -24,6 +24,10 @@ HELMS = ("helm", "helm3")
 COMBINATIONS: dict[str, Sequence[str]] = {
     "defaults": (),
     "no inventory": ("inventory.enabled=false",),
+    "workload policies": (
+        "workloadPolicies.enabled=true",
+        "workloadPolicies.exemptUsers[0]=system:serviceaccount:argo-rollouts:argo-rollouts",
+    ),
     "admits when no gate answers": ("gate.failurePolicy=Ignore", "gate.timeoutSeconds=30"),
     "one gate": ("gate.replicas=1",),
     "certificate of others": ("gate.certificate.mode=existing", "gate.certificate.caBundle=CA"),
@@ -140,6 +144,7 @@ def test_pods_meet_the_restricted_pod_security_standard(control_plane: Cluster, 
         ("gate.certificate.caBundle=CA", "caBundle"),
         ("gate.fialurePolicy=Ignore", "fialurePolicy"),
         ("inventory.enabled=no-thanks", "enabled"),
+        ("workloadPolicies.exemptUsers=jane", "exemptUsers"),
         ("image.digest=latest", "digest"),
         ("logLevel=loud", "logLevel"),
         ("replicas=3", "replicas"),
@@ -216,7 +221,8 @@ def test_the_service_leads_to_the_port_that_the_gate_serves(control_plane: Clust
 
 def test_the_options_of_the_components_are_theirs(control_plane: Cluster) -> None:
     for values, (name, command) in itertools.product(
-        ((), ("inventory.enabled=false",)), (("licet-controller", "controller"), ("licet-gate", "gate"))
+        ((), ("inventory.enabled=false",), COMBINATIONS["workload policies"]),
+        (("licet-controller", "controller"), ("licet-gate", "gate")),
     ):
         (container,) = rendered(control_plane, values)["Deployment", name]["spec"]["template"]["spec"]["containers"]
         assert container["args"][0] == command

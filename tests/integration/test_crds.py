@@ -212,7 +212,7 @@ CHARTS = (
         ),
     ],
     indirect=["stored"],
-    ids=list(DEFINITIONS),
+    ids=[kind for kind in DEFINITIONS if kind != "WorkloadPolicy"],
 )
 def test_kubectl_get_prints_the_columns_of_the_contract(
     cluster: Cluster, stored: Manifest, status: Status, columns: str, cells: str

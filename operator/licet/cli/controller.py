@@ -18,11 +18,29 @@ from licet.cli.program import Command, Example, examples
     show_envvar=True,
     help="Whether Helm releases are read, for Installations.",
 )
+@click.option(
+    "--workload-policies/--no-workload-policies",
+    default=False,
+    envvar="LICET_WORKLOAD_POLICIES",
+    show_default=True,
+    show_envvar=True,
+    help="Whether the API server's admission policies are told what is licensed, by WorkloadPolicies.",
+)
+@click.option(
+    "--exempt-user",
+    "exempt_users",
+    metavar="USER",
+    multiple=True,
+    help="A user whose workloads these policies do not judge: a controller that makes Pods of workloads of its own "
+    "kinds, such as system:serviceaccount:argo-rollouts:argo-rollouts. May be given several times.",
+)
 @component_options
 def command(
     *,
     operator_namespace: str,
     inventory: bool,
+    workload_policies: bool,
+    exempt_users: tuple[str, ...],
     kubeconfig: str | None,
     status_host: str,
     status_port: int,
@@ -44,6 +62,8 @@ def command(
             status_host=status_host,
             status_port=status_port,
             inventory=inventory,
+            workload_policies=workload_policies,
+            exempt_users=exempt_users,
             log_format=LogFormat(log_format),
             log_level=log_level,
         )

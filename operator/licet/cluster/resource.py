@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from licet.core.errors import LicetError
-from licet.resources import GROUP, VERSION, Definition, Entitlement, Installation, License, Scope, Vendor
+from licet.resources import (
+    GROUP,
+    VERSION,
+    Definition,
+    Entitlement,
+    Installation,
+    License,
+    Scope,
+    Vendor,
+    WorkloadPolicy,
+)
 
 # Stricter than Kubernetes' rule for path segments, which only bars ".", "..", "/" and "%": names reach this place from
 # Helm releases and admission reviews too, and must not lead to another object than they say.
@@ -66,3 +76,4 @@ VENDORS: Final = _custom(Vendor.definition)
 LICENSES: Final = _custom(License.definition)
 ENTITLEMENTS: Final = _custom(Entitlement.definition)
 INSTALLATIONS: Final = _custom(Installation.definition)
+WORKLOAD_POLICIES: Final = _custom(WorkloadPolicy.definition)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.records import read_namespace
-from licet.cluster.resource import CONFIG_MAPS, NAMESPACES, SECRETS, WEBHOOK_CONFIGURATIONS
+from licet.cluster.resource import CONFIG_MAPS, NAMESPACES, SECRETS, WEBHOOK_CONFIGURATIONS, WORKLOAD_POLICIES
 from licet.cluster.state import MEMORY_NAME, TOKENS_NAME
 from licet.cluster.watch import Informer
 from licet.cluster.watch import Key as ObjectKey
@@ -18,7 +18,7 @@ from licet.controller.children import MANAGED_BY_SELECTOR, RESOURCES, Child
 from licet.controller.inventory import RELEASE_FIELD_SELECTOR
 from licet.controller.queue import Item, Kind
 from licet.controller.releases import Revision
-from licet.controller.world import World
+from licet.controller.world import World, WrittenPolicy
 from licet.core.namespaces import Namespace
 from licet.core.release import RELEASE_TYPE
 from licet.resources.entitlement import TargetKind
@@ -39,8 +39,8 @@ class Informers:
         self._namespace = namespace  # the operator's own
         self._enqueue = enqueue
 
-    def make(self, *, inventory: bool) -> Iterator[Informer[Any]]:
-        """Make all informers; Helm releases are watched for the `inventory` only."""
+    def make(self, *, inventory: bool, workload_policies: bool) -> Iterator[Informer[Any]]:
+        """Make all informers; Helm releases are watched for the `inventory`, WorkloadPolicies where they are kept."""
         api, own = self._api, self._namespace
         yield Informer(api, NAMESPACES, read_namespace, self._on_namespace, metadata_only=True)
         for kind, resource in RESOURCES.items():
@@ -82,6 +82,9 @@ class Informers:
                 metadata_only=True,
             )
 
+        if workload_policies:
+            yield Informer(api, WORKLOAD_POLICIES, WrittenPolicy.read, self._on_workload_policy)
+
     def _on_namespace(self, key: ObjectKey, _: Namespace | None, new: Namespace | None) -> None:
         for affected in self._world.set_namespace(key[1], new):
             self._enqueue(Item(Kind.ENTITLEMENT, *affected))
@@ -110,6 +113,14 @@ class Informers:
             self._enqueue(_ITEM_OF_SECRET[name])
         elif self._world.refers_to_secret(name):
             self._enqueue(Item(Kind.TOKEN, name=name))
+
+    def _on_workload_policy(self, key: ObjectKey, _: WrittenPolicy | None, new: WrittenPolicy | None) -> None:
+        name, policies = key[1], self._world.policies
+        if new is None:
+            policies.pop(name, None)
+        elif (known := policies.get(name)) is None or known.version < new.version:
+            policies[name] = new
+        self._enqueue(Item(Kind.WORKLOAD_POLICY, name=name))
 
     def _on_revision(self, key: ObjectKey, old: Revision | None, new: Revision | None) -> None:
         for release in self._world.releases.set(key[0], old, new):

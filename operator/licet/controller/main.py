@@ -55,6 +55,10 @@ class ControllerOptions:
     status_port: int = 8080
     inventory: bool = True
     """Whether Helm releases are read."""
+    workload_policies: bool = False
+    """Whether the API server's admission policies are told what is licensed."""
+    exempt_users: tuple[str, ...] = ()
+    """The users whose workloads these policies do not judge."""
     log_format: LogFormat = LogFormat.AUTO
     log_level: int = logging.INFO
 
@@ -96,11 +100,15 @@ class Controller:
             self._events,
             namespace=options.namespace,
             inventory=options.inventory,
+            workload_policies=options.workload_policies,
+            exempt_users=options.exempt_users,
             enqueue=self._queue.add,
             set_alarm=self._alarm.set,
         )
         informers = Informers(api, self._world, options.namespace, self._queue.add)
-        self._informers = tuple(informers.make(inventory=options.inventory))
+        self._informers = tuple(
+            informers.make(inventory=options.inventory, workload_policies=options.workload_policies)
+        )
         self._watch = Watch(options.kubeconfig, self._hear)
         self._learned = False
 

@@ -12,8 +12,10 @@ from licet.controller.intake import Intake
 from licet.controller.inventory import Inventory
 from licet.controller.licensing import Licensing
 from licet.controller.listing import COMPARE_SECONDS, Lister
+from licet.controller.policies import WorkloadPolicies
 from licet.controller.projecting import Projector
 from licet.controller.queue import Item, Kind
+from licet.controller.releases import ReleaseKey
 from licet.controller.remembering import MARK_SECONDS, Remembering
 from licet.controller.tokens import Tokens
 from licet.controller.world import OWN_KINDS, World
@@ -34,6 +36,8 @@ class Reconciler:
         *,
         namespace: str,
         inventory: bool,
+        workload_policies: bool,
+        exempt_users: tuple[str, ...],
         enqueue: Callable[[Item], None],
         set_alarm: Callable[[int | None], None],
     ) -> None:
@@ -47,6 +51,7 @@ class Reconciler:
         self._licensing = Licensing(world, writer, enqueue)
         self._projector = Projector(api, world, writer)
         self._inventory = Inventory(api, world, writer, self._refresh) if inventory else None
+        self._policies = WorkloadPolicies(api, world, enqueue, exempt_users=exempt_users) if workload_policies else None
         self._remembering = Remembering(api, world, namespace)
         self._certificate = GateCertificate(api, namespace)
         self._refreshing = asyncio.Lock()
@@ -76,8 +81,10 @@ class Reconciler:
             case Kind.VENDOR:
                 await self._licensing.reconcile_vendor(item.name, now=now)
             case Kind.INSTALLATION:
-                if self._inventory is not None:
-                    await self._inventory.reconcile(key, now=now)
+                await self._reconcile_installation(key, now=now)
+            case Kind.WORKLOAD_POLICY:
+                if self._policies is not None:
+                    await self._policies.reconcile(item.name)
             case Kind.TOKEN:
                 await self._tokens.read(item.name)
             case Kind.ASSESSMENT:
@@ -102,9 +109,19 @@ class Reconciler:
                 return COMPARE_SECONDS
         return None
 
+    async def _reconcile_installation(self, key: ReleaseKey, *, now: int) -> None:
+        if self._inventory is None:
+            return
+        before = self._world.installations.get(key)
+        await self._inventory.reconcile(key, now=now)
+        if self._policies is not None and self._world.installations.get(key) != before:
+            self._policies.enqueue_all()  # they carry what once ran licensed
+
     def _assess(self) -> None:
         self._licensing.assess(now=int(time.time()))
         self._set_alarm(self._world.assessment.next_change)
+        if self._policies is not None:
+            self._policies.enqueue_all()
 
     async def _refresh(self) -> None:
         """Read all Vendors and Licenses and judge them; one reading, begun after they asked, serves all that wait."""

@@ -11,7 +11,7 @@ from licet.cluster.records import LicenseRecord
 from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
 from licet.controller.children import Children
 from licet.controller.entitlements import EntitlementRecord, Entitlements, ProductKey
-from licet.controller.observed import Observed
+from licet.controller.observed import Observed, digest
 from licet.controller.releases import ReleaseKey, Releases
 from licet.core.allocation import Allocation, Key, Reservation, allocate
 from licet.core.evaluate import Rights, evaluate
@@ -21,6 +21,7 @@ from licet.core.namespaces import Namespace
 from licet.core.subjects import Subject
 from licet.core.vendors import VendorRegistry
 from licet.resources.installation import InstallationStatus, PastChart
+from licet.resources.workloadpolicy import ENFORCEMENT_LABEL
 
 OWN_KINDS: Final = (VENDORS, LICENSES, ENTITLEMENTS, INSTALLATIONS)
 EMPTY: Final = Assessment(standings={}, counting=(), memory=Memory(), next_change=None)
@@ -38,6 +39,27 @@ class InstallationRecord:
         """Read an Installation as the API server gives it."""
         status = InstallationStatus.model_validate(obj.get("status") or {})
         return cls(status.first_seen, status.history)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPolicy:
+    """A WorkloadPolicy as the API server has it."""
+
+    uid: str
+    version: int = field(compare=False)
+    content: bytes
+
+    @classmethod
+    def read(cls, obj: Mapping[str, Any]) -> Self:
+        """Read a WorkloadPolicy as the API server gives it."""
+        metadata = obj["metadata"]
+        return cls(metadata["uid"], int(metadata["resourceVersion"]), policy_content(obj))
+
+
+def policy_content(obj: Mapping[str, Any]) -> bytes:
+    """Digest what the controller answers for in a WorkloadPolicy: its spec, and the label that chooses the binding."""
+    labels = obj["metadata"].get("labels") or {}
+    return digest([obj.get("spec"), labels.get(ENFORCEMENT_LABEL)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +85,7 @@ class World:
     releases: Releases = field(default_factory=Releases)
     subjects: dict[ReleaseKey, Mapping[str, tuple[Subject, ...]]] = field(default_factory=dict)  # by the revision's UID
     installations: dict[ReleaseKey, InstallationRecord] = field(default_factory=dict)
+    policies: dict[str, WrittenPolicy] = field(default_factory=dict)
     _rights: defaultdict[ProductKey, dict[str, Rights]] = field(default_factory=lambda: defaultdict(dict))
     _allocations: dict[ProductKey, Allocation] = field(default_factory=dict)
 

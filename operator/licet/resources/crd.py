@@ -55,7 +55,7 @@ def custom_resource_definition(kind: type[Resource]) -> dict[str, JsonValue]:
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
+                    **({"subresources": {"status": {}}} if "status" in kind.model_fields else {}),
                     "additionalPrinterColumns": [_column(column) for column in definition.columns],
                     "schema": {"openAPIV3Schema": _object_schema(kind)},
                 }

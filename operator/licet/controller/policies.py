@@ -1,0 +1,92 @@
+"""Telling the API server's admission policies what is licensed: a WorkloadPolicy for each Vendor.
+
+The policies judge by these objects alone, also while nothing of licet runs; so what is written here holds until it is
+written anew. An object that somebody else has changed or deleted is put right; one whose Vendor is gone is deleted.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from licet.cluster.api import KubeApi, Patch
+from licet.cluster.errors import ApiError
+from licet.cluster.resource import WORKLOAD_POLICIES
+from licet.controller.queue import Item, Kind
+from licet.controller.world import World, WrittenPolicy, policy_content
+from licet.core.parameters import vendor_parameters
+from licet.core.workloads import PastWorkloads
+from licet.resources import WorkloadPolicy
+
+FIELD_MANAGER: Final = "licet-controller"
+
+_logger: Final = logging.getLogger(__name__)
+
+
+class WorkloadPolicies:
+    """Reconciles WorkloadPolicies.
+
+    `exempt_users` are the user names whose workloads are not judged.
+    """
+
+    def __init__(
+        self,
+        api: KubeApi,
+        world: World,
+        enqueue: Callable[[Item], None],
+        *,
+        exempt_users: tuple[str, ...],
+    ) -> None:
+        self._api = api
+        self._world = world
+        self._enqueue = enqueue
+        self._exempt_users = exempt_users
+        self._told: dict[str, tuple[str, ...]] = {}  # what was logged, by Vendor
+
+    def enqueue_all(self) -> None:
+        """Have the WorkloadPolicy of every Vendor reconciled, and those whose Vendor is gone."""
+        for name in self._world.ledger.vendors.keys() | self._world.policies.keys():
+            self._enqueue(Item(Kind.WORKLOAD_POLICY, name=name))
+
+    async def reconcile(self, name: str) -> None:
+        """Bring the WorkloadPolicy of one Vendor to what the last assessment says.
+
+        Raises:
+            ApiError: it can't be written.
+        """
+        world = self._world
+        vendor, written = world.registry.get(name), world.policies.get(name)
+        if vendor is None:
+            if written is not None:
+                await self._delete(name, written)
+            return
+        parameters = vendor_parameters(vendor, world.registry, world.assessment, self._past(name))
+        body = WorkloadPolicy.of(parameters, exempt_users=self._exempt_users).as_object()
+        if parameters.unexpressed != self._told.get(name, ()):
+            self._told[name] = parameters.unexpressed
+            for problem in parameters.unexpressed:
+                _logger.warning("the API server can't judge by a range, and admits what it is about: %s", problem)
+        if written is not None and written.content == policy_content(body):
+            return
+        path = WORKLOAD_POLICIES.path(name=name)
+        answer = await self._api.patch(path, body, Patch.APPLY, field_manager=FIELD_MANAGER, force=True)
+        now_written = WrittenPolicy.read(answer)
+        if (current := world.policies.get(name)) is None or current.version < now_written.version:
+            world.policies[name] = now_written  # else the watch was faster
+
+    def _past(self, vendor: str) -> Mapping[str, PastWorkloads]:
+        """Give, by namespace, the charts of a Vendor that once ran licensed."""
+        charts: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+        for (namespace, _), record in self._world.installations.items():
+            for entry in record.history:
+                claim = self._world.registry.claim_for_chart(entry.chart)
+                if entry.licensed and claim is not None and claim.vendor == vendor:
+                    charts[namespace].add((entry.chart, entry.version))
+        return {namespace: PastWorkloads(charts=frozenset(each)) for namespace, each in charts.items()}
+
+    async def _delete(self, name: str, written: WrittenPolicy) -> None:
+        try:
+            await self._api.delete(WORKLOAD_POLICIES.path(name=name), uid=written.uid)
+        except ApiError as error:
+            if not (error.is_not_found or error.is_conflict):
+                raise

@@ -1,0 +1,141 @@
+"""Workloads are judged by the API server as the controller told it, and go on being judged with nothing of licet."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sandbox as sandboxes
+from sandbox import Sandbox
+from support.team import Team
+
+ROLLOUTS = "system:serviceaccount:argo-rollouts:argo-rollouts"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox of this module's own, with the policies switched on."""
+    values = ("workloadPolicies.enabled=true", f"workloadPolicies.exemptUsers[0]={ROLLOUTS}")
+    with sandboxes.temporary(values) as running:
+        yield running
+
+
+@pytest.fixture
+def helm_program() -> str:
+    return "helm"
+
+
+@pytest.fixture
+def site(team: Team) -> Team:
+    team.trust()
+    return team
+
+
+def image(team: Team, version: str) -> str:
+    return f"registry.example/{team.product}/api:{version}"
+
+
+def run(team: Team, version: str, name: str = "web", *, user: str = "") -> str:
+    """What the API server says against a Pod with this version; empty when it makes it."""
+    impersonated = (f"--as={user}", "--as-group=system:masters") if user else ()
+    command = ("run", name, f"--image={image(team, version)}", "-n", team.namespace, "--dry-run=server", *impersonated)
+    return team.sandbox.run("kubectl", *command).stderr
+
+
+def images_2(team: Team) -> dict[str, object]:
+    return {"images": [{"repository": f"registry.example/{team.product}/*", "tags": "2.x"}]}
+
+
+def test_workloads_follow_licenses(site: Team) -> None:
+    site.eventually(lambda: "no license that counts" in run(site, "2.0.0"), "the policies know the Vendor")
+    name = site.license(**images_2(site))
+    site.eventually(lambda: run(site, "2.0.0") == "", "the policies know the License")
+    assert f"licet: image {image(site, '3.0.0')}" in run(site, "3.0.0")
+    assert run(site, "3.0.0", user=ROLLOUTS) == ""
+    site.kubectl("delete", "license", name)
+    site.eventually(lambda: run(site, "2.0.0") != "", "the policies know that it is gone")
+
+
+def test_a_vendor_that_is_gone_claims_nothing(site: Team) -> None:
+    site.eventually(lambda: run(site, "1.0.0") != "", "the policies know the Vendor")
+    site.kubectl("delete", "vendor", site.vendor.name)
+    site.eventually(lambda: run(site, "1.0.0") == "", "the policies forgot it")
+    assert site.get("workloadpolicy", site.vendor.name) is None
+
+
+def test_admins_see_whom_the_policies_know(site: Team) -> None:
+    site.eventually(lambda: site.get("workloadpolicy", site.vendor.name), "the policies know the Vendor")
+    header, row = site.kubectl("get", "wlp", site.vendor.name).splitlines()
+    assert header.split() == ["NAME", "VENDOR", "ENFORCEMENT", "AGE"]
+    assert row.split()[:3] == [site.vendor.name, site.vendor.name, "Enforce"]
+
+
+def test_foreign_changes_are_undone(site: Team) -> None:
+    site.license(**images_2(site))
+    site.eventually(lambda: run(site, "2.0.0") == "", "the policies know the License")
+    refused = run(site, "3.0.0")
+    name = site.vendor.name
+    site.kubectl("patch", "workloadpolicy", name, "--type=merge", '-p={"spec":{"images":[]}}')
+    site.eventually(lambda: run(site, "3.0.0") == refused, "the claims are back")
+    site.kubectl("label", "workloadpolicy", name, "licet.dev/enforcement=Audit", "--overwrite")
+    site.eventually(lambda: run(site, "3.0.0") == refused, "the label is back")
+    site.kubectl("delete", "workloadpolicy", name)
+    site.eventually(lambda: run(site, "3.0.0") == refused, "the object is back")
+
+
+def test_nothing_is_written_when_nothing_changed(site: Team) -> None:
+    site.license(**images_2(site))
+    site.eventually(lambda: run(site, "2.0.0") == "", "the policies know the License")
+    before = site.get("workloadpolicy", site.vendor.name)
+    site.sandbox.controller.restart(signal.SIGKILL)
+    site.sandbox.wait()
+    time.sleep(2)
+    after = site.get("workloadpolicy", site.vendor.name)
+    assert before is not None
+    assert after is not None
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+def test_with_controller_and_gate_stopped_licenses_still_hold_and_end(site: Team) -> None:
+    end = int(time.time()) + 12
+    site.license(exp=end, **images_2(site))
+    site.eventually(lambda: run(site, "2.0.0") == "", "the policies know the License")
+    site.kubectl("create", "deployment", "web", f"--image={image(site, '2.0.0')}", "-n", site.namespace)
+    site.sandbox.end()
+    try:
+        assert run(site, "2.1.0") == ""
+        assert run(site, "3.0.0") != ""
+        time.sleep(max(0, end + 1 - time.time()))
+
+        assert f"licet: image {image(site, '2.1.0')}" in run(site, "2.1.0")
+        other = ("set", "image", "deployment/web", f"api={image(site, '2.1.0')}", "-n", site.namespace)
+        assert "licet: image" in site.sandbox.run("kubectl", *other).stderr
+        site.kubectl("scale", "deployment/web", "--replicas=3", "-n", site.namespace)
+        site.kubectl("label", "deployment/web", "team=pay", "-n", site.namespace)
+        site.eventually(lambda: ready_to_run(site) == 3, "the controllers of Kubernetes make Pods")
+    finally:
+        site.sandbox.start()
+
+
+def ready_to_run(team: Team) -> int:
+    deployment = team.get("deployment", "web") or {}
+    replicas: int = (deployment.get("status") or {}).get("replicas", 0)
+    return replicas
+
+
+def test_charts_that_ran_here_licensed_may_come_back(site: Team, tmp_path: Path) -> None:
+    """By their labels: what of them was licensed is remembered by the inventory."""
+    name = site.license(charts=[{"name": site.product, "versions": "2.x"}], images=[])
+    answer = site.helm("install", "web", site.chart("2.0.0"))
+    assert answer.returncode == 0, answer.stderr
+
+    def labelled(version: str) -> str:
+        command = ("run", "web", "--image=nginx", f"--labels=helm.sh/chart={site.product}-{version}")
+        return site.sandbox.run("kubectl", *command, "-n", site.namespace, "--dry-run=server").stderr
+
+    site.eventually(lambda: bool((site.get("installation", "web") or {}).get("status")), "the inventory knows it")
+    site.kubectl("delete", "license", name)
+    site.eventually(lambda: labelled("2.1.0") != "", "the license is gone")
+    assert labelled("2.0.0") == ""
