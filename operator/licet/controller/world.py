@@ -11,6 +11,7 @@ from licet.cluster.records import LicenseRecord
 from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
 from licet.controller.children import Children
 from licet.controller.entitlements import EntitlementRecord, Entitlements, ProductKey
+from licet.controller.images import RunningImages
 from licet.controller.observed import Observed, digest
 from licet.controller.releases import ReleaseKey, Releases
 from licet.core.allocation import Allocation, Key, Reservation, allocate
@@ -86,6 +87,7 @@ class World:
     subjects: dict[ReleaseKey, Mapping[str, tuple[Subject, ...]]] = field(default_factory=dict)  # by the revision's UID
     installations: dict[ReleaseKey, InstallationRecord] = field(default_factory=dict)
     policies: dict[str, WrittenPolicy] = field(default_factory=dict)
+    images: RunningImages = field(default_factory=RunningImages)
     _rights: defaultdict[ProductKey, dict[str, Rights]] = field(default_factory=lambda: defaultdict(dict))
     _allocations: dict[ProductKey, Allocation] = field(default_factory=dict)
 
@@ -190,7 +192,7 @@ class World:
 
 def _reserves(record: EntitlementRecord | None) -> object:
     """Give what an Entitlement's share of a pool depends on; None where it reserves nothing."""
-    return (record.age, record.request.limits) if record is not None and record.request.limits else None
+    return (record.product, record.age, record.request.limits) if record is not None and record.request.limits else None
 
 
 def _changed_licenses(before: Assessment, after: Assessment) -> dict[ProductKey, list[CountingLicense]]:

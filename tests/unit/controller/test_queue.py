@@ -3,6 +3,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 
 import prometheus_client
 import pytest
@@ -53,7 +54,7 @@ class Work:
 
     def pauses(self, item: Item) -> list[float]:
         times = self.times(item)
-        return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        return [later - earlier for earlier, later in pairwise(times)]
 
 
 @asynccontextmanager
