@@ -125,6 +125,46 @@ def ready_to_run(team: Team) -> int:
     return replicas
 
 
+def test_images_that_ran_here_licensed_come_back_after_the_license_is_gone(site: Team) -> None:
+    """By rollback, and by deploying again; the memory outlives the controller."""
+    elsewhere = f"{site.namespace}-other"
+    site.create_namespace(elsewhere)
+    name = site.license(**images_2(site))
+    site.eventually(lambda: run(site, "2.0.0") == "", "the policies know the License")
+    site.kubectl("create", "deployment", "web", f"--image={image(site, '2.0.0')}", "-n", site.namespace)
+    site.eventually(lambda: remembered(site) == {image(site, "2.0.0")}, "what runs is remembered")
+    site.kubectl("set", "image", "deployment/web", f"api={image(site, '2.1.0')}", "-n", site.namespace)
+    both = {image(site, "2.0.0"), image(site, "2.1.0")}
+    site.eventually(lambda: remembered(site) == both, "what runs is remembered")
+    site.kubectl("delete", "license", name)
+    site.eventually(lambda: run(site, "2.2.0") != "", "the policies know that the License is gone")
+    site.sandbox.controller.restart(signal.SIGKILL)
+    site.sandbox.wait()
+
+    site.kubectl("rollout", "undo", "deployment/web", "-n", site.namespace)
+    site.kubectl("delete", "deployment", "web", "-n", site.namespace)
+    site.kubectl("create", "deployment", "web", f"--image={image(site, '2.1.0')}", "-n", site.namespace)
+    assert run(site, "2.2.0") != ""
+    there = ("run", "web", f"--image={image(site, '2.0.0')}", "-n", elsewhere, "--dry-run=server")
+    assert "licet: image" in site.sandbox.run("kubectl", *there).stderr
+    assert remembered(site) == both
+
+
+def test_images_that_came_in_unlicensed_are_not_remembered(team: Team) -> None:
+    team.kubectl("create", "deployment", "web", f"--image={image(team, '2.0.0')}", "-n", team.namespace)
+    team.trust()
+    team.eventually(lambda: run(team, "2.0.0") != "", "the policies know the Vendor")
+    team.kubectl("scale", "deployment/web", "--replicas=2", "-n", team.namespace)
+    team.eventually(lambda: ready_to_run(team) == 2, "what runs is left alone")
+    assert remembered(team) == set()
+    assert run(team, "2.0.0") != ""
+
+
+def remembered(team: Team) -> set[str]:
+    policy = team.get("workloadpolicy", team.vendor.name) or {"spec": {"past": []}}
+    return {image for past in policy["spec"]["past"] for image in past["images"]}
+
+
 def test_charts_that_ran_here_licensed_may_come_back(site: Team, tmp_path: Path) -> None:
     """By their labels: what of them was licensed is remembered by the inventory."""
     name = site.license(charts=[{"name": site.product, "versions": "2.x"}], images=[])

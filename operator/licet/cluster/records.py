@@ -5,6 +5,7 @@ that are no points on their curve. A Vendor with such a fault keeps protecting i
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -119,6 +120,19 @@ def read_namespace(obj: Object) -> Namespace:
     """Read a Namespace, or the metadata of one."""
     metadata = obj["metadata"]
     return Namespace(metadata["name"], metadata.get("labels") or {})
+
+
+def read_images(pod: Object) -> frozenset[str]:
+    """Read which images a Pod has, those of its volumes too."""
+    spec = pod["spec"]
+    containers = (
+        container
+        for member in ("containers", "initContainers", "ephemeralContainers")
+        for container in spec.get(member) or ()
+    )
+    volumes = (volume.get("image") or {} for volume in spec.get("volumes") or ())
+    images = (*(each.get("image") for each in containers), *(each.get("reference") for each in volumes))
+    return frozenset(map(sys.intern, filter(None, images)))
 
 
 def read_request(obj: Object) -> Request:

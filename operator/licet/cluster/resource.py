@@ -62,6 +62,7 @@ def _segment(name: str) -> str:
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps", namespaced=True)
 EVENTS: Final = Resource("", "v1", "events", namespaced=True)
 NAMESPACES: Final = Resource("", "v1", "namespaces", namespaced=False)
+PODS: Final = Resource("", "v1", "pods", namespaced=True)
 SECRETS: Final = Resource("", "v1", "secrets", namespaced=True)
 WEBHOOK_CONFIGURATIONS: Final = Resource(
     "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", namespaced=False

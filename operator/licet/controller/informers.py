@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Final
 
 from licet.cluster.api import JsonObject, KubeApi
-from licet.cluster.records import read_namespace
-from licet.cluster.resource import CONFIG_MAPS, NAMESPACES, SECRETS, WEBHOOK_CONFIGURATIONS, WORKLOAD_POLICIES
+from licet.cluster.records import read_images, read_namespace
+from licet.cluster.resource import CONFIG_MAPS, NAMESPACES, PODS, SECRETS, WEBHOOK_CONFIGURATIONS, WORKLOAD_POLICIES
 from licet.cluster.state import MEMORY_NAME, TOKENS_NAME
 from licet.cluster.watch import Informer
 from licet.cluster.watch import Key as ObjectKey
@@ -19,6 +19,7 @@ from licet.controller.inventory import RELEASE_FIELD_SELECTOR
 from licet.controller.queue import Item, Kind
 from licet.controller.releases import Revision
 from licet.controller.world import World, WrittenPolicy
+from licet.core.images import ImageReference
 from licet.core.namespaces import Namespace
 from licet.core.release import RELEASE_TYPE
 from licet.resources.entitlement import TargetKind
@@ -84,12 +85,15 @@ class Informers:
 
         if workload_policies:
             yield Informer(api, WORKLOAD_POLICIES, WrittenPolicy.read, self._on_workload_policy)
+            yield Informer(api, PODS, read_images, self._on_pod)
 
     def _on_namespace(self, key: ObjectKey, _: Namespace | None, new: Namespace | None) -> None:
         for affected in self._world.set_namespace(key[1], new):
             self._enqueue(Item(Kind.ENTITLEMENT, *affected))
         for release in self._world.releases.in_namespace(key[1]):
             self._enqueue(Item(Kind.INSTALLATION, *release))
+        for vendor in self._world.policies:
+            self._enqueue(Item(Kind.WORKLOAD_POLICY, name=vendor))  # what runs there may be licensed only now
 
     def _on_child(self, kind: TargetKind, key: ObjectKey, old: Child | None, new: Child | None) -> None:
         children, entitlements = self._world.children, self._world.entitlements
@@ -121,6 +125,12 @@ class Informers:
         elif (known := policies.get(name)) is None or known.version < new.version:
             policies[name] = new
         self._enqueue(Item(Kind.WORKLOAD_POLICY, name=name))
+
+    def _on_pod(self, key: ObjectKey, old: frozenset[str] | None, new: frozenset[str] | None) -> None:
+        for image in self._world.images.change(key[0], old or frozenset(), new or frozenset()):
+            claim = self._world.registry.claim_for_image(*ImageReference.parse(image).names)
+            if claim is not None:
+                self._enqueue(Item(Kind.WORKLOAD_POLICY, name=claim.vendor))
 
     def _on_revision(self, key: ObjectKey, old: Revision | None, new: Revision | None) -> None:
         for release in self._world.releases.set(key[0], old, new):

@@ -2,6 +2,9 @@
 
 The policies judge by these objects alone, also while nothing of licet runs; so what is written here holds until it is
 written anew. An object that somebody else has changed or deleted is put right; one whose Vendor is gone is deleted.
+
+The objects are also where it is remembered which images ran licensed in a namespace, for as long as there is that
+namespace: those that Pods had while a license covered them.
 """
 
 import logging
@@ -14,8 +17,10 @@ from licet.cluster.errors import ApiError
 from licet.cluster.resource import WORKLOAD_POLICIES
 from licet.controller.queue import Item, Kind
 from licet.controller.world import World, WrittenPolicy, policy_content
+from licet.core import bounds
+from licet.core.images import ImageReference
 from licet.core.parameters import vendor_parameters
-from licet.core.workloads import PastWorkloads
+from licet.core.workloads import PastWorkloads, judge_images
 from licet.resources import WorkloadPolicy
 
 FIELD_MANAGER: Final = "licet-controller"
@@ -41,7 +46,14 @@ class WorkloadPolicies:
         self._world = world
         self._enqueue = enqueue
         self._exempt_users = exempt_users
+        self._images: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)  # that ran licensed, by Vendor
         self._told: dict[str, tuple[str, ...]] = {}  # what was logged, by Vendor
+
+    async def load(self) -> None:
+        """Learn from the WorkloadPolicies which images ran licensed before this process began; raises `ApiError`."""
+        for item in (await self._api.list(WORKLOAD_POLICIES.path())).items:
+            past = item["spec"]["past"]
+            self._images[item["metadata"]["name"]] = {each["namespace"]: set(each["images"]) for each in past}
 
     def enqueue_all(self) -> None:
         """Have the WorkloadPolicy of every Vendor reconciled, and those whose Vendor is gone."""
@@ -57,6 +69,7 @@ class WorkloadPolicies:
         world = self._world
         vendor, written = world.registry.get(name), world.policies.get(name)
         if vendor is None:
+            self._images.pop(name, None)
             if written is not None:
                 await self._delete(name, written)
             return
@@ -75,14 +88,38 @@ class WorkloadPolicies:
             world.policies[name] = now_written  # else the watch was faster
 
     def _past(self, vendor: str) -> Mapping[str, PastWorkloads]:
-        """Give, by namespace, the charts of a Vendor that once ran licensed."""
+        """Give, by namespace, what of a Vendor's once ran licensed."""
         charts: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         for (namespace, _), record in self._world.installations.items():
             for entry in record.history:
                 claim = self._world.registry.claim_for_chart(entry.chart)
                 if entry.licensed and claim is not None and claim.vendor == vendor:
                     charts[namespace].add((entry.chart, entry.version))
-        return {namespace: PastWorkloads(charts=frozenset(each)) for namespace, each in charts.items()}
+        images = self._remember_images(vendor)
+        return {
+            namespace: PastWorkloads(frozenset(images.get(namespace, ())), frozenset(charts.get(namespace, ())))
+            for namespace in charts.keys() | images.keys()
+        }
+
+    def _remember_images(self, vendor: str) -> Mapping[str, set[str]]:
+        """Give, by namespace, the images of a Vendor that ran licensed, with those that run and are licensed now."""
+        world, images = self._world, self._images[vendor]
+        for namespace in [each for each in images if each not in world.namespaces]:
+            del images[namespace]
+        for namespace, image in world.images:
+            reference = ImageReference.parse(image)
+            claim = world.registry.claim_for_image(*reference.names)
+            if claim is None or claim.vendor != vendor or namespace not in world.namespaces:
+                continue
+            known = images.setdefault(namespace, set())
+            if reference.canonical in known or len(known) >= bounds.POLICY_PAST:
+                continue
+            judged = judge_images(
+                [image], world.namespace(namespace), world.registry, world.assessment, PastWorkloads()
+            )
+            if all(verdict.license is not None for verdict in judged):
+                known.add(reference.canonical)
+        return images
 
     async def _delete(self, name: str, written: WrittenPolicy) -> None:
         try:

@@ -62,6 +62,8 @@ class Reconciler:
         await self._remembering.load()
         await self._lister.list_all()
         await self._tokens.read_new()
+        if self._policies is not None:
+            await self._policies.load()
         self._assess()
         for kind in (Kind.CERTIFICATE, Kind.MEMORY, Kind.KEPT_TOKENS):
             self._enqueue(Item(kind))

@@ -77,8 +77,10 @@ class VendorRegistry:
         self._by_issuer: dict[str, list[Vendor]] = {}
         for vendor in self._vendors:
             self._by_issuer.setdefault(vendor.issuer, []).append(vendor)
-        # Names of charts recur with every release; a registry is immutable, so its answers are kept.
+        # Names of charts recur with every release, those of images with every Pod. A registry is immutable, so its
+        # answers are kept.
         self.claim_for_chart = lru_cache(_CLAIM_CACHE_SIZE)(self._claim_for_chart)
+        self.claim_for_image = lru_cache(_CLAIM_CACHE_SIZE)(self._claim_for_image)
 
     def __iter__(self) -> Iterator[Vendor]:
         return iter(self._vendors)
@@ -126,14 +128,6 @@ class VendorRegistry:
             if mine.overlaps(theirs)
         )
 
-    def claim_for_image(self, *names: str) -> ProductClaim | None:
-        """Tell which Vendor's product an image belongs to, by all names of its repository; None needs no license."""
-        claims = (
-            _most_specific(vendor, image_patterns(vendor), *with_sources(names, vendor.mirrors))
-            for vendor in self._vendors
-        )
-        return next(filter(None, claims), None)
-
     def claim_for_product(self, product: str) -> ProductClaim | None:
         """Tell which Vendor lists a product of this name, the oldest where several do."""
         return next((ProductClaim(vendor.name, product) for vendor in self._vendors if vendor.lists(product)), None)
@@ -141,6 +135,14 @@ class VendorRegistry:
     def _claim_for_chart(self, chart: str) -> ProductClaim | None:
         """Tell which Vendor's product a chart of this name belongs to; None needs no license."""
         claims = (_most_specific(vendor, chart_patterns(vendor), chart) for vendor in self._vendors)
+        return next(filter(None, claims), None)
+
+    def _claim_for_image(self, *names: str) -> ProductClaim | None:
+        """Tell which Vendor's product an image belongs to, by all names of its repository; None needs no license."""
+        claims = (
+            _most_specific(vendor, image_patterns(vendor), *with_sources(names, vendor.mirrors))
+            for vendor in self._vendors
+        )
         return next(filter(None, claims), None)
 
 
