@@ -43,7 +43,7 @@ class Informers:
     def make(self, *, inventory: bool, workload_policies: bool) -> Iterator[Informer[Any]]:
         """Make all informers; Helm releases are watched for the `inventory`, WorkloadPolicies where they are kept."""
         api, own = self._api, self._namespace
-        yield Informer(api, NAMESPACES, read_namespace, self._on_namespace, metadata_only=True)
+        yield Informer(api, NAMESPACES, _read_lasting_namespace, self._on_namespace, metadata_only=True)
         for kind, resource in RESOURCES.items():
             read, on_change = partial(Child.read, kind), partial(self._on_child, kind)
             yield Informer(api, resource, read, on_change, label_selector=MANAGED_BY_SELECTOR)
@@ -135,6 +135,11 @@ class Informers:
     def _on_revision(self, key: ObjectKey, old: Revision | None, new: Revision | None) -> None:
         for release in self._world.releases.set(key[0], old, new):
             self._enqueue(Item(Kind.INSTALLATION, *release))
+
+
+def _read_lasting_namespace(obj: JsonObject) -> Namespace | None:
+    """Read a namespace; one that is being deleted is as good as gone, since nothing can be made in it any more."""
+    return None if "deletionTimestamp" in obj["metadata"] else read_namespace(obj)
 
 
 def _version(obj: JsonObject) -> str:

@@ -59,7 +59,7 @@ class Inventory:
                 await self._delete(key, observed)
             return
         if key[0] not in world.namespaces:
-            return  # it is new, and its labels, on which licenses may depend, are on their way
+            return  # it is being deleted, or new: then its labels, on which licenses may depend, are on their way
         running = world.releases.running(key)
         revisions = {latest, running or latest}
         verdicts = await self._judge(key, revisions)

@@ -62,7 +62,7 @@ class Projector:
         if record is None or observed is None:
             return None  # what it owned is the garbage collector's
         if key[0] not in world.namespaces:
-            return None  # it is new, and its labels, on which licenses may depend, are on their way
+            return None  # it is being deleted, or new: then its labels, on which licenses may depend, are on their way
         projection = self._project(record)
         data = {TargetKind.CONFIG_MAP: projection.config_map_data, TargetKind.SECRET: projection.secret_data}
         met = await asyncio.gather(*(self._bring_about(record, kind, data[kind]) for kind in record.targets))
