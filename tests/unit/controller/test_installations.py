@@ -1,0 +1,210 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from licet.controller.installations import extend_history, first_unlicensed, installation_status
+from licet.controller.observed import Observed
+from licet.controller.world import InstallationRecord
+from licet.core import bounds
+from licet.core.subjects import Origin, Subject
+from licet.core.vendors import ProductClaim
+from licet.core.verdict import ChartVerdict, Ground, Result
+from licet.resources.installation import InstallationStatus, PastChart
+from support.properties import quick
+from support.vendor_simulator import NOW
+
+FRESH = Observed("u-1", version=7, generation=1, deleting=False, status_digest=b"", conditions=())
+
+
+def verdict(
+    version: str | None = "1.0.0", *, licensed: bool = True, name: str = "acme-platform", ground: Ground | None = None
+) -> ChartVerdict:
+    subject = Subject(name, version, ProductClaim("acme", "platform"), None, Origin.ROOT)
+    if licensed:
+        return ChartVerdict(subject, Result.ALLOWED, ground or Ground.LICENSED, license="acme-prod")
+    ground = ground or Ground.NO_LICENSE
+    return ChartVerdict(subject, Result.DENIED, ground, explanation=f"{name} {version} is not licensed")
+
+
+def past(revision: int, version: str = "1.0.0", *, licensed: bool = True, chart: str = "acme-platform") -> PastChart:
+    return PastChart(chart=chart, version=version, revision=revision, licensed=licensed)
+
+
+# -- history -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("licensed", [True, False])
+def test_version_is_remembered_as_what_it_was_when_first_seen(licensed):
+    assert extend_history((), {1: [verdict(licensed=licensed)]}) == (past(1, licensed=licensed),)
+
+
+def test_license_that_comes_later_does_not_whitewash_a_past_revision():
+    history = extend_history((), {1: [verdict(licensed=False)]})
+    assert extend_history(history, {1: [verdict(licensed=True)]}) == history
+
+
+def test_license_that_ends_later_does_not_taint_a_past_revision():
+    history = extend_history((), {1: [verdict(licensed=True)]})
+    assert extend_history(history, {1: [verdict(licensed=False)]}) == history
+
+
+def test_new_revision_of_a_version_that_is_licensed_by_now_counts():
+    history = extend_history((), {1: [verdict(licensed=False)]})
+    assert extend_history(history, {2: [verdict(licensed=True)]}) == (past(2),)
+
+
+def test_version_that_once_ran_licensed_stays_so_in_later_revisions():
+    history = extend_history((), {1: [verdict(licensed=True)]})
+    assert extend_history(history, {2: [verdict(licensed=False)]}) == (past(2),)
+
+
+def test_revision_that_fell_behind_changes_nothing():
+    history = (past(5, licensed=False),)
+    assert extend_history(history, {4: [verdict(licensed=True)]}) == history
+
+
+def test_history_is_ordered_by_revision():
+    verdicts = {10: [verdict("2.0.0")], 9: [verdict("1.1.0"), verdict("1.0.0", name="acme-gateway")]}
+    assert extend_history((past(2, "1.0.0"),), verdicts) == (
+        past(2, "1.0.0"),
+        past(9, "1.0.0", chart="acme-gateway"),
+        past(9, "1.1.0"),
+        past(10, "2.0.0"),
+    )
+
+
+@pytest.mark.parametrize(
+    "subject", [verdict(None), verdict(""), verdict("1" * 257), verdict(name="a" * 256)], ids=lambda each: ""
+)
+def test_what_has_no_version_or_no_length_of_one_is_not_remembered(subject):
+    assert extend_history((), {1: [subject]}) == ()
+
+
+def test_history_keeps_the_latest_versions():
+    verdicts = {number: [verdict(f"1.{number}.0")] for number in range(1, bounds.INSTALLATION_HISTORY + 3)}
+    history = extend_history((), verdicts)
+    assert len(history) == bounds.INSTALLATION_HISTORY
+    assert history[0].revision == 3
+    assert history[-1].revision == bounds.INSTALLATION_HISTORY + 2
+
+
+@quick
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 6), st.sampled_from(["1.0.0", "1.1.0", "2.0.0"]), st.booleans()),
+        max_size=12,
+    )
+)
+def test_nothing_is_remembered_as_licensed_that_no_revision_was_when_first_seen(seen):
+    history: tuple[PastChart, ...] = ()
+    first: dict[tuple[int, str], bool] = {}
+    latest: dict[str, int] = {}
+    for number, version, licensed in seen:
+        history = extend_history(history, {number: [verdict(version, licensed=licensed)]})
+        if number > latest.get(version, 0):
+            latest[version], first[number, version] = number, licensed
+    assert {entry.version: (entry.revision, entry.licensed) for entry in history} == {
+        version: (number, any(licensed for (_, of), licensed in first.items() if of == version))
+        for version, number in latest.items()
+    }
+
+
+# -- what is seen unlicensed -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("history", "verdicts", "expected"),
+    [
+        ((), {1: [verdict(licensed=False)]}, True),
+        ((), {1: [verdict(), verdict("1.0.0", name="acme-gateway", licensed=False)]}, True),
+        ((), {1: [verdict()]}, False),
+        ((), {}, False),
+        ((past(1),), {1: [verdict(licensed=False)]}, False),
+        ((past(1),), {2: [verdict(licensed=False)]}, True),
+        ((past(1, "2.0.0"),), {1: [verdict(licensed=False)]}, True),
+        ((), {1: [verdict(None, licensed=False)]}, False),
+    ],
+)
+def test_license_is_looked_for_once_more_before_something_is_first_remembered_as_unlicensed(
+    history, verdicts, expected
+):
+    assert first_unlicensed(verdicts, history) is expected
+
+
+# -- status ------------------------------------------------------------------------------------------------------------
+
+
+def status(
+    *verdicts: ChartVerdict, record: InstallationRecord | None = None, running: int | None = 1, now: int = NOW
+) -> InstallationStatus:
+    return installation_status(
+        "platform", record or InstallationRecord(), FRESH, {1: verdicts}, running=running, now=now
+    )
+
+
+def licensed(found: InstallationStatus) -> tuple[str, str]:
+    [condition] = found.conditions
+    assert condition.type == "Licensed"
+    return condition.status, condition.reason
+
+
+def test_what_runs_is_listed_with_the_license_that_covers_it():
+    found = status(verdict(), verdict("2.0.0", name="acme-gateway", licensed=False))
+    assert [(chart.name, chart.version, chart.license) for chart in found.charts] == [
+        ("acme-platform", "1.0.0", "acme-prod"),
+        ("acme-gateway", "2.0.0", None),
+    ]
+    assert found.source is not None
+    assert (found.source.kind, found.source.name) == ("Release", "platform")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([verdict()], ("True", "Licensed")),
+        ([verdict(), verdict(ground=Ground.IN_GRACE)], ("True", "InGrace")),
+        ([verdict(), verdict(licensed=False)], ("False", "NoLicense")),
+        ([verdict(licensed=False, ground=Ground.LICENSE_EXPIRED)], ("False", "LicenseExpired")),
+        ([replace(verdict(licensed=False), result=Result.WARNED)], ("False", "NoLicense")),
+        ([replace(verdict(licensed=False), result=Result.AUDITED)], ("False", "NoLicense")),
+        ([], ("True", "NothingRuns")),
+    ],
+)
+def test_installation_says_whether_all_that_runs_is_licensed_whatever_the_gate_would_do(verdicts, expected):
+    assert licensed(status(*verdicts)) == expected
+
+
+def test_installation_says_of_each_chart_why_it_is_not_licensed():
+    [condition] = status(verdict("1.0.0", licensed=False), verdict("2.0.0", licensed=False)).conditions
+    assert condition.message == "acme-platform 1.0.0 is not licensed; acme-platform 2.0.0 is not licensed"
+
+
+def test_where_nothing_runs_the_history_goes_on():
+    found = status(verdict(), running=None)
+    assert licensed(found) == ("True", "NothingRuns")
+    assert found.charts == ()
+    assert found.history == (past(1),)
+
+
+def test_first_sight_is_remembered():
+    first = status(verdict())
+    assert first.first_seen == NOW
+    again = status(verdict(), record=InstallationRecord(first.first_seen, first.history), now=NOW + 60)
+    assert again.first_seen == NOW
+
+
+def test_what_is_too_long_for_a_status_is_cut_and_what_has_no_version_says_so():
+    found = status(verdict("1" * 300, name="a" * 300), verdict(None))
+    assert [(len(chart.name), len(chart.version)) for chart in found.charts] == [
+        (bounds.GLOB_LENGTH, bounds.VERSION_LENGTH),
+        (len("acme-platform"), len("unknown")),
+    ]
+
+
+def test_more_charts_than_a_status_has_room_for_are_judged_all_the_same():
+    charts = [verdict(name=f"acme-{number}") for number in range(bounds.INSTALLATION_CHARTS)]
+    found = status(*charts, verdict(licensed=False))
+    assert len(found.charts) == bounds.INSTALLATION_CHARTS
+    assert licensed(found) == ("False", "NoLicense")
