@@ -159,9 +159,9 @@ async def test_object_that_is_gone_is_left_alone_and_nothing_is_told(bench, gone
 
 async def test_status_that_is_not_valid_is_not_taken_for_an_object_that_is_gone(bench):
     details = {"causes": [{"reason": "FieldValueInvalid", "field": "status.plan"}]}
-    body = {"kind": "Status", "code": 422, "reason": "Invalid", "message": "status.plan", "details": details}
+    body = {"kind": "Status", "code": 422, "reason": "Invalid", "message": "not a plan", "details": details}
     bench.server.will(answer(body, 422))
-    with pytest.raises(ApiError, match="status.plan"):
+    with pytest.raises(ApiError, match="not a plan"):
         await bench.write(saying(READY))
 
 
@@ -208,7 +208,7 @@ CONSISTENT = (ConditionType.CONSISTENT, True, "Consistent")
 @pytest.mark.parametrize(
     ("before", "after", "events"),
     [
-        pytest.param([], [READY, ACTIVE, GRANTED, CONSISTENT, NOT_SOON], [("Normal", "Active")], id="good from the start"),
+        pytest.param([], [READY, ACTIVE, GRANTED, CONSISTENT, NOT_SOON], [("Normal", "Active")], id="good at once"),
         pytest.param([], [CONFLICT, ACTIVE], [("Warning", "TargetConflict"), ("Normal", "Active")], id="bad at once"),
         pytest.param([], [SOON], [("Warning", "Soon")], id="what is bad when it holds"),
         pytest.param([READY], [CONFLICT], [("Warning", "TargetConflict")], id="turned bad"),
