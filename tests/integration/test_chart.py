@@ -145,6 +145,7 @@ def test_pods_meet_the_restricted_pod_security_standard(control_plane: Cluster, 
         ("gate.fialurePolicy=Ignore", "fialurePolicy"),
         ("inventory.enabled=no-thanks", "enabled"),
         ("workloadPolicies.exemptUsers=jane", "exemptUsers"),
+        ("workloadPolicies.enabled=perhaps", "enabled"),
         ("image.digest=latest", "digest"),
         ("logLevel=loud", "logLevel"),
         ("replicas=3", "replicas"),
@@ -157,6 +158,38 @@ def test_values_that_mean_nothing_are_refused_by_name(
     answer = helm(control_plane, program, "template", str(CHART), values=[value])
     assert answer.returncode != 0
     assert what in answer.stderr
+
+
+VENDOR_KIND, PARAMETER_KIND = (f"--api-versions=licet.dev/v1alpha1/{kind}" for kind in ("Vendor", "WorkloadPolicy"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--kube-version=1.33",), "needs Kubernetes 1.34"),
+        (("--kube-version=1.34", VENDOR_KIND), "needs the CRDs of this version"),
+        (("--kube-version=1.34", VENDOR_KIND, PARAMETER_KIND), ""),
+        (("--kube-version=1.34",), ""),
+    ],
+)
+@pytest.mark.parametrize("program", HELMS)
+def test_workloads_are_not_judged_where_the_api_server_would_have_to_refuse_all(
+    control_plane: Cluster, program: str, arguments: Sequence[str], says: str
+) -> None:
+    """As it does when it can't compile a policy, or does not serve the kind of its parameters."""
+    values = ["workloadPolicies.enabled=true"]
+    answer = helm(control_plane, program, "template", str(CHART), *arguments, values=values)
+    assert (answer.returncode == 0) is (not says)
+    assert says in answer.stderr
+
+
+def test_the_operators_own_namespace_is_not_judged(control_plane: Cluster) -> None:
+    policy = rendered(control_plane, ("workloadPolicies.enabled=true",), namespace="ops")[
+        "ValidatingAdmissionPolicy", "workloads.licet.dev"
+    ]
+    assert policy["spec"]["matchConstraints"]["namespaceSelector"] == {
+        "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["ops"]}]
+    }
 
 
 def test_every_default_is_in_the_schema() -> None:
