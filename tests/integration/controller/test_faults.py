@@ -1,0 +1,271 @@
+"""Faults of the cluster around it, and its own death: what applications read stays, and it recovers by itself."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from controlplane import ApiError
+from sandbox.processes import _started
+from support.controller_site import eventually, log_lines
+
+ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/licet-controller"
+HELD = {"metadata": {"finalizers": ["example.com/wait"]}}
+RELEASED = {"metadata": {"finalizers": None}}
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@pytest.fixture
+def licensed(site):
+    """An Entitlement that is licensed by a token in a Secret, and one by name to see that changes get through."""
+    site.trust()
+    site.license_from(site.token_secret(site.vendor.token(plan="pro", series="s")))
+    site.entitlement()
+    eventually(lambda: site.condition("Entitlement", "app", "Licensed") == ("True", "Active"))
+    return site
+
+
+def works(site, name: str = "app", seconds: float = 10) -> None:
+    """Changes of licet's kinds, of Secrets and of projections all get through."""
+    site.sequence = getattr(site, "sequence", 0) + 1
+    plan = f"plan-{site.sequence}"
+    site.token_secret(site.vendor.token(plan=plan, series="s", sequence=site.sequence))
+    eventually(lambda: site.document(name)["plan"] == plan, seconds=seconds)
+    site.entitlement(f"new-{site.sequence}")
+    eventually(lambda: site.state(f"new-{site.sequence}") == "Active", seconds=seconds)
+    site.delete("ConfigMap", name)
+    eventually(lambda: site.document(name)["plan"] == plan, seconds=seconds)
+
+
+# -- the API server ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [0, 8])
+def test_api_server_that_was_away_is_found_again(licensed, plane, controller, seconds):
+    pid = controller.process.pid
+    before = licensed.get("ConfigMap", "app")
+    plane.kill_api_server()
+    time.sleep(seconds)
+    plane.start_api_server()
+    assert licensed.get("ConfigMap", "app") == before
+    works(licensed)
+    assert controller.process.pid == pid
+    eventually(lambda: controller.problem() is None)
+
+
+def test_outage_in_the_middle_of_projecting_is_made_good(licensed, plane, controller):
+    names = [f"app-{number}" for number in range(60)]
+    for name in names:
+        licensed.entitlement(name)
+    for name in names:
+        licensed.await_state("Active", name)
+    licensed.token_secret(licensed.vendor.token(plan="max", series="s", sequence=1))
+    eventually(lambda: any(licensed.document(name)["plan"] == "max" for name in names))
+    plane.kill_api_server()
+    time.sleep(2)
+    plane.start_api_server()
+    eventually(lambda: all(licensed.document(name)["plan"] == "max" for name in names))
+    eventually(lambda: all(licensed.get("Entitlement", name)["status"]["plan"] == "max" for name in names))
+    warnings = [line["message"] for line in log_lines(controller, logger="licet.controller.queue", level="warning")]
+    assert len([text for text in warnings if "does not answer" in text]) <= 3, warnings[-20:]
+
+
+def test_what_vanished_while_the_api_server_was_away_is_missed(licensed, plane, controller):
+    """After its restart the API server has no history to tell of it: whoever watches has to list and compare."""
+    licensed.license(licensed.vendor.token(features={"more": True}), name="more")
+    eventually(lambda: licensed.document()["features"] == {"more": True})
+    # Stopped, the controller learns nothing of what happens before the API server loses its history.
+    controller.process.send(signal.SIGSTOP)
+    licensed.delete("License", f"more-{licensed.id}")
+    plane.kill_api_server()
+    plane.start_api_server()
+    controller.process.send(signal.SIGCONT)
+    eventually(lambda: licensed.document()["features"] == {}, seconds=30)
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def without(site, resource: str, *verbs: str) -> Iterator[None]:
+    """Take rights away from the controller."""
+    role = site.cluster.request("GET", ROLE)
+    rules = [
+        rule | {"verbs": [verb for verb in rule["verbs"] if resource not in rule["resources"] or verb not in verbs]}
+        for rule in role["rules"]
+    ]
+    rules = [rule for rule in rules if rule["verbs"]]
+    site.cluster.request("PATCH", ROLE, {"rules": rules})
+    try:
+        yield
+    finally:
+        site.cluster.request("PATCH", ROLE, {"rules": role["rules"]})
+
+
+def test_write_that_is_forbidden_is_told_and_done_once_it_is_allowed(licensed):
+    with without(licensed, "configmaps", "create", "update"):
+        time.sleep(0.5)
+        before = licensed.get("ConfigMap", "app")["data"]
+        licensed.token_secret(licensed.vendor.token(plan="max", series="s", sequence=1))
+        eventually(lambda: licensed.condition("Entitlement", "app") == ("False", "WriteRefused"))
+        assert 'cannot update resource "configmaps"' in licensed.message("Entitlement", "app")
+        assert licensed.get("ConfigMap", "app")["data"] == before
+        licensed.entitlement("new")
+        eventually(lambda: licensed.condition("Entitlement", "new") == ("False", "WriteRefused"))
+    eventually(lambda: licensed.condition("Entitlement", "app") == ("True", "Projected"))
+    assert licensed.document()["plan"] == "max"
+    eventually(lambda: licensed.state("new") == "Active")
+
+
+def test_status_that_is_forbidden_is_written_once_it_is_allowed(licensed):
+    with without(licensed, "entitlements/status", "patch"):
+        time.sleep(0.5)
+        licensed.token_secret(licensed.vendor.token(plan="max", series="s", sequence=1))
+        eventually(lambda: licensed.document()["plan"] == "max")
+        assert licensed.get("Entitlement", "app")["status"]["plan"] == "pro"
+    eventually(lambda: licensed.get("Entitlement", "app")["status"]["plan"] == "max", seconds=40)
+
+
+def test_secret_that_may_not_be_read_takes_no_rights(licensed, controller):
+    with without(licensed, "secrets", "get"):
+        time.sleep(0.5)
+        licensed.token_secret("something else")
+        eventually(
+            lambda: any("cannot get resource" in line["message"] for line in log_lines(controller, level="warning"))
+        )
+        assert licensed.state() == "Active"
+        licensed.license_from(licensed.token_secret("whatever", name="other"), name="other")
+        eventually(
+            lambda: licensed.condition("License", f"other-{licensed.id}", "Valid") == ("Unknown", "TokenUnavailable")
+        )
+    eventually(
+        lambda: licensed.condition("License", f"license-{licensed.id}", "Valid") == ("False", "Malformed"), seconds=40
+    )
+
+
+def test_rights_that_are_missing_at_the_start_are_waited_for(licensed, controller):
+    controller.process.end()
+    with without(licensed, "secrets", "get", "list", "watch"):
+        controller.start()
+        eventually(lambda: "secrets: not listed yet" in (controller.problem() or ""))
+        time.sleep(1)
+        assert licensed.state() == "Active"
+    eventually(lambda: controller.problem() is None, seconds=40)
+    works(licensed)
+
+
+def test_watch_that_is_forbidden_for_a_while_is_taken_up_again(licensed, controller):
+    with without(licensed, "vendors", "list", "watch"):
+        time.sleep(1)
+        licensed.delete("ConfigMap", "app")
+        eventually(lambda: licensed.state() == "Active")
+    works(licensed)
+
+
+def test_namespace_that_is_being_deleted_is_left_alone(licensed, controller):
+    """What the namespace controller deletes there is not made again."""
+    namespace = licensed.make_namespace("ending")
+    names = [f"app-{number}" for number in range(10)]
+    for name in names:
+        licensed.entitlement(name, namespace=namespace)
+        licensed.await_state("Active", name, namespace=namespace)
+        # It has to wait for these, while their ConfigMaps and Secrets go.
+        licensed.patch("Entitlement", name, HELD, namespace=namespace)
+    before = len(log_lines(controller))
+    licensed.delete("Namespace", namespace)
+    eventually(lambda: licensed.all("ConfigMap", namespace=namespace) == [])
+    for name in names:
+        licensed.patch("Entitlement", name, RELEASED, namespace=namespace)
+    eventually(lambda: licensed.find("Namespace", namespace) is None, seconds=60)
+    works(licensed)
+    assert not [line for line in log_lines(controller)[before:] if line["level"] in {"warning", "error"}]
+
+
+def test_deleting_with_the_controller_down_works_at_once(licensed, controller):
+    controller.process.end()
+    licensed.delete("Entitlement", "app")
+    licensed.delete("License", f"license-{licensed.id}")
+    licensed.delete("Vendor", licensed.vendor.name)
+    assert not licensed.find("Entitlement", "app")
+    assert not licensed.find("License", f"license-{licensed.id}")
+    assert not licensed.find("Vendor", licensed.vendor.name)
+
+
+def test_conflict_of_writes_is_resolved(licensed):
+    """Somebody else writes the same objects all the time."""
+    deadline = time.monotonic() + 3
+    number = 0
+    while time.monotonic() < deadline:
+        number += 1
+        licensed.patch(
+            "ConfigMap", "app", {"data": {"LICET_PLAN": str(number)}, "metadata": {"labels": {"n": str(number)}}}
+        )
+        licensed.patch(
+            "Entitlement", "app", {"metadata": {"labels": {"n": str(number)}}, "spec": {"features": [f"f{number}"]}}
+        )
+    eventually(lambda: licensed.get("ConfigMap", "app")["data"]["LICET_PLAN"] == "pro")
+    eventually(lambda: licensed.condition("Entitlement", "app") == ("True", "Projected"))
+
+
+# -- its own end -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_it_within_seconds(licensed, controller, number):
+    pid = controller.process.pid
+    started = time.monotonic()
+    controller.process.send(number)
+    eventually(lambda: not controller.process.running, seconds=5)
+    assert time.monotonic() - started < 5
+    assert exit_code(pid) == 0
+    assert not log_lines(controller, level="error")
+
+
+def test_controller_that_is_killed_in_the_middle_of_projecting_makes_it_good(licensed, controller):
+    names = [f"app-{number}" for number in range(200)]
+    controller.process.end()
+    for name in names:
+        licensed.entitlement(name)
+    controller.start()
+    eventually(lambda: any(licensed.find("ConfigMap", name) for name in names[::20]))
+    controller.process.end(signal.SIGKILL)
+    done = [name for name in names if licensed.find("ConfigMap", name)]
+    assert len(done) < len(names)
+    controller.start()
+    for name in names:
+        licensed.await_state("Active", name, seconds=30)
+        licensed.await_condition("Entitlement", name, "Licensed", ("True", "Active"), seconds=30)
+
+
+def test_kinds_that_are_not_there_yet_are_waited_for(licensed, plane, controller):
+    """CRDs are deleted under it, and installed again: everything they held is gone, and it goes on."""
+    pid = controller.process.pid
+    definitions = [each for each in plane.request("GET", CRDS)["items"] if each["spec"]["group"] == "licet.dev"]
+    for each in definitions:
+        plane.request("DELETE", f"{CRDS}/{each['metadata']['name']}")
+    eventually(lambda: all(gone(plane, f"{CRDS}/{each['metadata']['name']}") for each in definitions), seconds=30)
+    time.sleep(3)
+    for each in definitions:
+        metadata = {member: each["metadata"].get(member) for member in ("name", "labels", "annotations")}
+        plane.request("POST", CRDS, each | {"metadata": metadata, "status": None})
+    eventually(lambda: licensed.all("Vendor") == [], seconds=30)
+    licensed.trust()
+    licensed.license_from(f"token-{licensed.id}")
+    licensed.entitlement("again")  # objects of the first one are still the garbage collector's
+    eventually(lambda: licensed.state("again") == "Active", seconds=30)
+    works(licensed, "again")
+    assert controller.process.pid == pid
+
+
+def gone(plane, path: str) -> bool:
+    try:
+        plane.request("GET", path)
+    except ApiError as error:
+        return error.status == 404
+    return False
+
+
+def exit_code(pid: int) -> int | None:
+    return next(process.wait(5) for process in _started if process.pid == pid)
