@@ -1,0 +1,200 @@
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from licet.cluster.api import KubeApi
+from licet.cluster.events import EventRecorder
+from licet.cluster.resource import INSTALLATIONS, LICENSES, VENDORS
+from licet.controller.queue import Item, Kind
+from licet.controller.reconciling import Reconciler
+from licet.controller.releases import Revision
+from scripted_server import ScriptedServer, page, refusal
+from support.admission import release_secret
+from support.helm_releases import release_document
+from support.known_world import KnownWorld
+from support.vendor_simulator import NOW, YEAR, VendorSimulator
+
+KEY = ("prod-eu", "platform")
+RELEASES = "/api/v1/namespaces/prod-eu/secrets"
+
+
+@dataclass
+class Cluster:
+    """Helm releases in namespace `prod-eu`, and the Vendors and Licenses as a list finds them."""
+
+    server: ScriptedServer
+    acme: VendorSimulator = field(default_factory=VendorSimulator)
+    secrets: dict[str, Any] = field(default_factory=dict)
+    licenses: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.known = KnownWorld(self.acme)
+        self.known.namespaces("prod-eu")
+        self.server.will(self.respond)
+
+    def release(self, name: str = "platform", revision: int = 1, *, chart: str = "acme-platform") -> None:
+        """Install or upgrade a release, as the API server knows it and the controller has heard."""
+        document = release_document(chart, f"1.{revision}.0", name=name, revision=revision, status="deployed")
+        secret = release_secret(document)
+        secret_name = secret["metadata"]["name"]
+        secret["metadata"] |= {"uid": f"u-{secret_name}", "resourceVersion": "1"}
+        self.secrets[secret_name] = secret
+        self.known.world.releases.set("prod-eu", None, Revision.read(secret))
+
+    def prune(self, name: str = "platform", revision: int = 1, *, heard_of: bool = True) -> None:
+        """Delete a revision."""
+        secret = self.secrets.pop(f"sh.helm.release.v1.{name}.v{revision}")
+        if heard_of:
+            self.known.world.releases.set("prod-eu", Revision.read(secret), None)
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        head, _, last = request.path.rpartition("/")
+        if request.method == "GET":
+            if head == RELEASES:
+                found = self.secrets.get(last)
+                return await refusal(404, "NotFound")(request) if found is None else web.json_response(found)
+            items = {"secrets": list(self.secrets.values()), "licenses": self.licenses}
+            items["vendors"] = [self.known.stored(self.acme.vendor_manifest())]
+            return await page(*items.get(last, []))(request)
+        body = json.loads(self.server.bodies[-1] or b"{}")
+        metadata = body["metadata"] if isinstance(body, dict) and "metadata" in body else {"name": last}
+        given = {"namespace": "prod-eu", "uid": "u-inst", "resourceVersion": str(1000 + len(self.server.requests))}
+        return web.json_response({"metadata": metadata | given})
+
+    def asked(self, ending: str) -> int:
+        """How often something was asked for."""
+        return sum(f"{each.method} {each.path}".endswith(ending) for each in self.server.requests)
+
+    def history(self, key: tuple[str, str] = KEY) -> list[tuple[str, bool]]:
+        return [(entry.version, entry.licensed) for entry in self.known.world.installations[key].history]
+
+
+@pytest.fixture
+def cluster(server: ScriptedServer) -> Cluster:
+    return Cluster(server)
+
+
+@pytest.fixture
+def reconcile(api: KubeApi, cluster: Cluster):
+    reconciler = Reconciler(
+        api,
+        cluster.known.world,
+        EventRecorder(api, "licet-controller"),
+        namespace="licet-system",
+        inventory=True,
+        workload_policies=False,
+        exempt_users=(),
+        enqueue=cluster.known.asked.append,
+        set_alarm=lambda _: None,
+    )
+
+    async def reconcile(name: str = "platform") -> None:
+        await reconciler.reconcile(Item(Kind.INSTALLATION, "prod-eu", name))
+
+    return reconcile
+
+
+async def test_release_with_a_protected_chart_has_an_installation(cluster, reconcile):
+    cluster.release()
+    await reconcile()
+    assert cluster.asked("POST /apis/licet.dev/v1alpha1/namespaces/prod-eu/installations") == 1
+    assert cluster.asked("PATCH /apis/licet.dev/v1alpha1/namespaces/prod-eu/installations/platform/status") == 1
+    assert cluster.history() == [("1.1.0", False)]
+
+
+async def test_release_without_a_protected_chart_has_none_and_is_read_once(cluster, reconcile):
+    cluster.release(chart="web")
+    await reconcile()
+    await reconcile()
+    assert len(cluster.server.requests) == 1
+
+
+async def test_revision_is_read_once(cluster, reconcile):
+    cluster.release()
+    for _ in range(3):
+        await reconcile()
+    assert cluster.asked("GET /api/v1/namespaces/prod-eu/secrets/sh.helm.release.v1.platform.v1") == 1
+    assert cluster.asked("/installations/platform/status") == 1
+
+
+async def test_what_was_read_of_pruned_revisions_is_forgotten(cluster, reconcile):
+    cluster.release()
+    await reconcile()
+    cluster.prune()
+    cluster.release(revision=2)
+    await reconcile()
+    assert set(cluster.known.world.subjects[KEY]) == {"u-sh.helm.release.v1.platform.v2"}
+
+
+async def test_revision_that_vanishes_before_it_is_read_changes_nothing(cluster, reconcile):
+    cluster.release()
+    await reconcile()
+    cluster.release(revision=2)
+    cluster.prune(revision=2, heard_of=False)
+    cluster.server.requests.clear()
+    await reconcile()
+    assert [each.method for each in cluster.server.requests] == ["GET"], "its own event is on the way"
+
+
+async def test_license_that_was_not_heard_of_yet_is_looked_for_before_a_version_is_remembered_as_unlicensed(
+    cluster, reconcile
+):
+    token = cluster.acme.token(exp=NOW + 100 * YEAR)
+    cluster.licenses = [cluster.known.stored(cluster.acme.license_manifest("acme-prod", token))]
+    cluster.release()
+    await reconcile()
+    assert cluster.history() == [("1.1.0", True)]
+
+
+async def test_licenses_are_not_looked_for_again_once_a_version_is_remembered(cluster, reconcile):
+    cluster.release()
+    await reconcile()
+    before = cluster.asked("/licenses")
+    await reconcile()
+    assert (before, cluster.asked("/licenses")) == (1, 1)
+
+
+async def test_one_reading_of_the_licenses_serves_all_that_wait_for_it(cluster, reconcile):
+    for number in range(10):
+        cluster.release(f"release-{number}")
+    await asyncio.gather(*(reconcile(f"release-{number}") for number in range(10)))
+    assert len(cluster.known.world.installations) == 10
+    assert cluster.asked(f"GET {VENDORS.path()}") == cluster.asked(f"GET {LICENSES.path()}") <= 3
+
+
+async def test_installation_is_deleted_when_a_look_finds_no_revision(cluster, reconcile):
+    cluster.release()
+    await reconcile()
+    cluster.prune()
+    await reconcile()
+    assert cluster.asked("DELETE /apis/licet.dev/v1alpha1/namespaces/prod-eu/installations/platform") == 1
+
+
+async def test_installation_stays_when_a_look_finds_a_revision_that_was_not_heard_of(cluster, reconcile):
+    """Helm prunes the oldest revision before it writes the next."""
+    cluster.release()
+    await reconcile()
+    heard = Revision.read(cluster.secrets["sh.helm.release.v1.platform.v1"])
+    cluster.known.world.releases.set("prod-eu", heard, None)
+    await reconcile()
+    assert cluster.asked("DELETE /apis/licet.dev/v1alpha1/namespaces/prod-eu/installations/platform") == 0
+    assert KEY in cluster.known.world.observed[INSTALLATIONS]
+
+
+async def test_release_that_cannot_be_read_is_no_protected_one_and_is_told_of(cluster, reconcile, caplog):
+    cluster.release()
+    cluster.secrets["sh.helm.release.v1.platform.v1"]["data"] = {"release": "Z2FyYmFnZQ=="}
+    await reconcile()
+    assert cluster.asked("/installations") == 0
+    assert "release prod-eu/platform, revision 1, can't be read" in caplog.text
+
+
+async def test_release_in_a_namespace_whose_labels_are_not_known_yet_is_waited_for(cluster, reconcile):
+    cluster.release()
+    cluster.known.world.set_namespace("prod-eu", None)
+    await reconcile()
+    assert cluster.server.requests == []
