@@ -5,16 +5,18 @@ object per Vendor, so that nobody can bring in an expression. They know the time
 does with nothing of licet running; a right whose license ends meanwhile ends there too.
 
 - Only licenses that count and are not over become rights, by the time that `licet.core.licenses` goes by.
+- Of licenses that grant the same to the same namespaces, the one that lasts longest is told of.
 - What a license covers that cannot be said in intervals of versions is covered altogether here. It is left to the
   gate, and listed.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
-from licet.core.claims import ChartGrant, Grant, ImageGrant
+from licet.core.claims import ChartGrant, ImageGrant
 from licet.core.coverage import EVERY, VersionSet
 from licet.core.globs import Glob
 from licet.core.images import Mirror
@@ -25,6 +27,7 @@ from licet.core.reasons import Enforcement, State
 from licet.core.vendors import Vendor, VendorRegistry, chart_patterns, image_patterns
 from licet.core.workloads import PastWorkloads, licensed_tags, repository_glob
 
+_CACHE_SIZE: Final = 4096  # vendors write the same few entries into all licenses
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")  # OCI distribution specification, "Pulling manifests"
 
 
@@ -148,12 +151,12 @@ def vendor_parameters(
     """
     older = [other for other in registry if other.age < vendor.age]
     unexpressed: list[str] = []
-    rights = [
+    rights = _unite(
         right
         for license_ in assessment.counting
         if license_.token.vendor == vendor.name and license_.phase is not State.EXPIRED
         for right in _rights(license_, unexpressed)
-    ]
+    )
     return VendorParameters(
         vendor=vendor.name,
         enforcement=vendor.enforcement,
@@ -166,7 +169,7 @@ def vendor_parameters(
         ),
         mirrors=vendor.mirrors,
         elsewhere=tuple(filter(None, (_elsewhere(vendor, other) for other in older))),
-        rights=tuple(rights),
+        rights=rights,
         past=tuple(_past(namespace, ran) for namespace, ran in sorted(past.items()) if ran != PastWorkloads()),
         unexpressed=tuple(dict.fromkeys(unexpressed)),
     )
@@ -194,7 +197,10 @@ def _rights(license_: CountingLicense, unexpressed: list[str]) -> Iterator[Right
     claims = license_.token.claims
     allowed = claims.license.bindings.namespaces
     for grant in license_.grants:
-        images, charts = _coverages(grant, license_, unexpressed)
+        images = None if grant.images is None else [_cover_image(entry) for entry in grant.images]
+        charts = None if grant.charts is None else [_cover_chart(entry) for entry in grant.charts]
+        problems = (problem for _, problem in (*(images or ()), *(charts or ())) if problem)
+        unexpressed.extend(f"license {claims.jti}: {problem}" for problem in problems)
         for name, scope in zip(license_.licenses, license_.scopes, strict=True):
             yield Right(
                 license=name,
@@ -203,45 +209,50 @@ def _rights(license_: CountingLicense, unexpressed: list[str]) -> Iterator[Right
                 until=claims.grace_until,
                 namespaces=None if allowed is None else tuple(map(Pattern.of, allowed)),
                 scope=None if scope is None else _scope(scope),
-                images=images,
-                charts=charts,
+                images=None if images is None else tuple(covered for covered, _ in images),
+                charts=None if charts is None else tuple(covered for covered, _ in charts),
             )
 
 
-def _coverages(
-    grant: Grant, license_: CountingLicense, unexpressed: list[str]
-) -> tuple[tuple[Coverage, ...] | None, tuple[Coverage, ...] | None]:
-    def cover(pattern: Pattern, text: str, versions: Sequence[VersionSet], tags: tuple[str, ...] = ()) -> Coverage:
-        try:
-            intervals = Intervals.of(*versions)
-        except IntervalError as error:
-            unexpressed.append(f"license {license_.token.claims.jti}: {error}")
-            return Coverage(pattern, text, every=True)
-        return Coverage(
-            pattern,
-            text,
-            tags=tags,
-            releases=intervals.releases,
-            prereleases=intervals.prereleases,
-            channels=intervals.channels,
-        )
+def _unite(rights: Iterable[Right]) -> tuple[Right, ...]:
+    """Keep of rights that differ in nothing but their license and its end the one that lasts, the latest last."""
+    lasting: dict[Right, Right] = {}
+    for right in rights:
+        grants = replace(right, license="", until=0)
+        other = lasting.pop(grants, right)
+        lasting[grants] = max(right, other, key=lambda each: each.until)
+    return tuple(lasting.values())
 
-    def cover_image(entry: ImageGrant) -> Coverage:
-        pattern, tags = Pattern.of(repository_glob(entry)), licensed_tags(entry)
-        if EVERY in tags.alternatives:
-            return Coverage(pattern, str(tags), every=True)
-        return cover(pattern, str(tags), tags.versions, tuple(filter(_TAG.fullmatch, tags.alternatives)))
 
-    def cover_chart(entry: ChartGrant) -> Coverage:
-        pattern = Pattern.of(entry.name)
-        if entry.versions is None:
-            return Coverage(pattern, entry.versions_text, every=True)
-        return cover(pattern, entry.versions_text, (VersionSet.parse(entry.versions, entry.channels),))
+@lru_cache(_CACHE_SIZE)
+def _cover_image(entry: ImageGrant) -> tuple[Coverage, str]:
+    """Give what an entry of a grant covers, and if that can't be said in intervals, why."""
+    pattern, tags = Pattern.of(repository_glob(entry)), licensed_tags(entry)
+    if EVERY in tags.alternatives:
+        return Coverage(pattern, str(tags), every=True), ""
+    return _cover(pattern, str(tags), tags.versions, tuple(filter(_TAG.fullmatch, tags.alternatives)))
 
-    return (
-        None if grant.images is None else tuple(map(cover_image, grant.images)),
-        None if grant.charts is None else tuple(map(cover_chart, grant.charts)),
+
+@lru_cache(_CACHE_SIZE)
+def _cover_chart(entry: ChartGrant) -> tuple[Coverage, str]:
+    """Give what an entry of a grant covers, and if that can't be said in intervals, why."""
+    pattern = Pattern.of(entry.name)
+    if entry.versions is None:
+        return Coverage(pattern, entry.versions_text, every=True), ""
+    return _cover(pattern, entry.versions_text, (VersionSet.parse(entry.versions, entry.channels),))
+
+
+def _cover(
+    pattern: Pattern, text: str, versions: Sequence[VersionSet], tags: tuple[str, ...] = ()
+) -> tuple[Coverage, str]:
+    try:
+        found = Intervals.of(*versions)
+    except IntervalError as error:
+        return Coverage(pattern, text, every=True), str(error)
+    covered = Coverage(
+        pattern, text, tags=tags, releases=found.releases, prereleases=found.prereleases, channels=found.channels
     )
+    return covered, ""
 
 
 def _scope(scope: NamespaceScope) -> Scope:

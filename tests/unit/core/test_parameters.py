@@ -107,6 +107,15 @@ def test_each_license_that_carries_a_token_gives_a_right_of_its_own_scope():
     ]
 
 
+def test_of_licenses_that_grant_the_same_the_one_that_lasts_is_told_of():
+    vendor = VendorSimulator(NOW)
+    ends = (NOW + DAY, NOW + 3 * DAY, NOW + 2 * DAY)
+    tokens = [vendor.token(series=str(number), exp=end) for number, end in enumerate(ends)]
+    other = vendor.token(series="other", images=[])
+    found = parameters(*tokens, other, vendor=vendor).rights
+    assert [(right.license, right.until) for right in found] == [("license-1", ends[1]), ("license-3", NOW + YEAR)]
+
+
 def test_rights_are_those_of_the_vendor_alone():
     other = VendorSimulator(NOW, name="other", product="other-app")
     assert parameters(other.token(), others=(other.vendor(),)).rights == ()
