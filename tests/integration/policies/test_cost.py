@@ -24,9 +24,12 @@ def large_vendor(policies: PolicyCluster) -> None:
     repositories = [f"registry.example/acme-platform/service-{number}" for number in range(SERVICES)]
     globs = tuple(Glob.parse(f"{repository}*") for repository in repositories)
     registry = VendorRegistry([vendor.vendor(products=(Product(vendor.product, (), globs),))])
-    tags = " || ".join(f"{major}.2.x" for major in range(10))
-    images = [{"repository": f"{repository}*", "tags": tags, "channels": ["rc"]} for repository in repositories]
-    tokens = {f"license-{number}": vendor.token(images=images, exp=NOW + 50 * YEAR) for number in range(LICENSES)}
+    versions = " || ".join(f"{major}.2.x" for major in range(10))
+    tokens = {}
+    for number in range(LICENSES):  # each grants something else, or they would be one to the policies
+        entry = {"tags": f"special-{number} || {versions}", "channels": ["rc"]}
+        images = [{"repository": f"{repository}*", **entry} for repository in repositories]
+        tokens[f"license-{number}"] = vendor.token(images=images, exp=NOW + 50 * YEAR)
     policies.publish(registry, assess(candidates_of(registry, tokens), registry, Memory(), NOW))
 
 
