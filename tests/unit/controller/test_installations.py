@@ -60,6 +60,10 @@ def test_version_that_once_ran_licensed_stays_so_in_later_revisions():
     assert extend_history(history, {2: [verdict(licensed=False)]}) == (past(2),)
 
 
+def test_revisions_that_are_seen_at_once_are_taken_in_their_order():
+    assert extend_history((), {2: [verdict(licensed=False)], 1: [verdict(licensed=True)]}) == (past(2),)
+
+
 def test_revision_that_fell_behind_changes_nothing():
     history = (past(5, licensed=False),)
     assert extend_history(history, {4: [verdict(licensed=True)]}) == history
