@@ -34,19 +34,23 @@ class Observed:
     conditions: tuple[Condition, ...]
 
     @classmethod
-    def read(cls, obj: Mapping[str, Any]) -> Self:
-        """Read an object as the API server gives it; conditions that can't be read are none, and are written anew."""
+    def read(cls, obj: Mapping[str, Any], known: "Observed | None" = None) -> Self:
+        """Read an object as the API server gives it; conditions that can't be read are none, and are written anew.
+
+        Most of what is heard of an object is the echo of its status: conditions that are `known` are not read again.
+        """
         metadata, status = obj["metadata"], obj.get("status") or {}
-        try:
-            conditions = tuple(Condition.model_validate(each) for each in status.get("conditions") or ())
-        except ValidationError:
-            conditions = ()
+        status_digest = digest(status)
+        if known is not None and known.status_digest == status_digest:
+            conditions = known.conditions
+        else:
+            conditions = _read_conditions(status)
         return cls(
             uid=metadata["uid"],
             version=int(metadata["resourceVersion"]),
             generation=metadata.get("generation", 0),
             deleting="deletionTimestamp" in metadata,
-            status_digest=digest(status),
+            status_digest=status_digest,
             conditions=conditions,
         )
 
@@ -55,3 +59,10 @@ class Observed:
         if version < self.version:
             return self
         return replace(self, status_digest=status_digest, conditions=conditions)
+
+
+def _read_conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
+    try:
+        return tuple(Condition.model_validate(each) for each in status.get("conditions") or ())
+    except ValidationError:
+        return ()

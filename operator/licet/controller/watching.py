@@ -10,7 +10,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, repeat
 from threading import Thread
@@ -27,6 +28,7 @@ from licet.controller.world import OWN_KINDS
 
 _RESTART_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 10.0
+_CHUNK: Final = 500  # objects in a page of a list, so that a large one is never whole in memory
 # What kopf says of itself that is of no use here: that it logs in; each attempt to reach an API server that is away, of
 # which the informers tell once; that it handles no signals in a thread; and its failure, which is raised as well.
 _LOG_LEVELS: Final = {
@@ -47,6 +49,42 @@ class _Backoffs:
 
     def __iter__(self) -> Iterator[float]:
         return chain((0.1, 0.2, 0.5), repeat(1.0))
+
+
+class _Nowhere(kopf.DiffBaseStorage):
+    """Where kopf keeps what it last handled an object as, to compare: nobody asks, and each event would cost a copy."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[object] | None = None) -> kopf.BodyEssence:  # noqa: ARG002
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> None:  # noqa: ARG002
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Store nothing."""
+
+
+class _Handover:
+    """Hands what is heard in one thread over to the event loop of another; what comes fast is handed over together."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, hear: Hear) -> None:
+        self._loop = loop
+        self._hear = hear
+        self._heard: deque[tuple[Resource, str | None, JsonObject]] = deque()
+
+    def put(self, resource: Resource, event: str | None, obj: JsonObject) -> None:
+        """Hand over one event."""
+        self._heard.append((resource, event, obj))
+        if len(self._heard) == 1:
+            self._loop.call_soon_threadsafe(self._take)
+
+    def _take(self) -> None:
+        while self._heard:
+            resource, event, obj = self._heard.popleft()
+            try:
+                self._hear(resource, event, obj)
+            except Exception:
+                _logger.exception("what was heard of %s was not taken in", resource)
 
 
 class Watch:
@@ -80,7 +118,7 @@ class Watch:
             error: BaseException | None = None
             try:
                 with asyncio.Runner(loop_factory=lambda: own_loop) as runner:
-                    runner.run(self._operate(loop, stop))
+                    runner.run(self._operate(_Handover(loop, self._hear), stop))
             except BaseException as raised:  # noqa: BLE001 - is raised again in the other thread
                 error = raised
             with suppress(RuntimeError):  # the controller's loop is closed: nobody waits any more
@@ -95,7 +133,7 @@ class Watch:
             await asyncio.wait([ended], timeout=_STOP_SECONDS)
             raise
 
-    async def _operate(self, hearer: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    async def _operate(self, handover: _Handover, stop: asyncio.Event) -> None:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry)
@@ -112,7 +150,7 @@ class Watch:
 
         def hear(resource: Resource) -> Callable[..., Awaitable[None]]:
             async def take(*, event: kopf.RawEvent, **_: object) -> None:
-                hearer.call_soon_threadsafe(self._hear, resource, event["type"], dict(event["object"]))
+                handover.put(resource, event["type"], dict(event["object"]))
 
             return take
 
@@ -122,6 +160,8 @@ class Watch:
 
         settings = kopf.OperatorSettings()
         settings.posting.enabled = False
+        settings.watching.chunk_size = _CHUNK
+        settings.persistence.diffbase_storage = _Nowhere()
         settings.scanning.disabled = True  # of CRDs and namespaces, for which it would need more rights
         settings.networking.error_backoffs = _Backoffs()
         settings.process.ultimate_exiting_timeout = None  # it would kill the whole process
