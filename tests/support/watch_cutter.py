@@ -16,7 +16,7 @@ _PASSED_ON: Final = ("Accept", "Authorization", "Content-Type", "User-Agent")
 
 
 class WatchCutter(ThreadingHTTPServer):
-    """Serves within its `with` block; `cut` silences the watches that are open, and those that come."""
+    """Serves within its `with` block; `cut` silences the watches that are open, and those that come until `mend`."""
 
     daemon_threads = True
     block_on_close = False
@@ -25,6 +25,7 @@ class WatchCutter(ThreadingHTTPServer):
         super().__init__((HOST, 0), _Handler)
         self.upstream = urlsplit(cluster.server).netloc
         self.tls = ssl.create_default_context(cafile=cluster.ca_file)
+        self.cuts = 0
         self._silent = threading.Event()
 
     def __enter__(self) -> Self:
@@ -37,7 +38,12 @@ class WatchCutter(ThreadingHTTPServer):
 
     def cut(self) -> None:
         """Let no more changes through."""
+        self.cuts += 1
         self._silent.set()
+
+    def mend(self) -> None:
+        """Let changes through to the watches that come from now on."""
+        self._silent.clear()
 
     @property
     def silent(self) -> bool:
@@ -61,7 +67,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._pass_on()
 
+    def do_PUT(self) -> None:
+        self._pass_on()
+
     def do_PATCH(self) -> None:
+        self._pass_on()
+
+    def do_DELETE(self) -> None:
         self._pass_on()
 
     def _pass_on(self) -> None:
@@ -90,10 +102,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", answer.headers["Content-Type"])
         self.send_header("Connection", "close")
         self.end_headers()
+        cuts = self.server.cuts
         while line := answer.readline():
-            if not self.server.silent:
+            if not self.server.silent and self.server.cuts == cuts:
                 self.wfile.write(line)
                 self.wfile.flush()
+        if self.server.cuts != cuts:
+            threading.Event().wait()  # nobody tells the other side that it is over
 
     def log_message(self, *_: object) -> None:
         pass

@@ -28,6 +28,8 @@ from licet.controller.world import OWN_KINDS
 
 _RESTART_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 10.0
+_SPELL_SECONDS: Final = 40  # after which the API server ends a watch, and it is begun again where it ended
+_SILENCE_SECONDS: Final = 45.0  # after which a watch that has not been ended is taken for cut
 _CHUNK: Final = 500  # objects in a page of a list, so that a large one is never whole in memory
 # What kopf says of itself that is of no use here: that it logs in; each attempt to reach an API server that is away, of
 # which the informers tell once; that it handles no signals in a thread; and its failure, which is raised as well.
@@ -160,6 +162,8 @@ class Watch:
 
         settings = kopf.OperatorSettings()
         settings.posting.enabled = False
+        settings.watching.server_timeout = _SPELL_SECONDS
+        settings.watching.inactivity_timeout = _SILENCE_SECONDS
         settings.watching.chunk_size = _CHUNK
         settings.persistence.diffbase_storage = _Nowhere()
         settings.scanning.disabled = True  # of CRDs and namespaces, for which it would need more rights

@@ -1,5 +1,6 @@
 """Faults of the cluster around it, and its own death: what applications read stays, and it recovers by itself."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ from contextlib import contextmanager
 import pytest
 
 from controlplane import ApiError
-from sandbox.processes import _started
+from sandbox.components import HOST, LICET
+from sandbox.processes import Process, _started
 from support.controller_site import eventually, log_lines
+from support.watch_cutter import WatchCutter
 
 ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/licet-controller"
 HELD = {"metadata": {"finalizers": ["example.com/wait"]}}
@@ -83,6 +86,30 @@ def test_what_vanished_while_the_api_server_was_away_is_missed(licensed, plane, 
     plane.start_api_server()
     controller.process.send(signal.SIGCONT)
     eventually(lambda: licensed.document()["features"] == {}, seconds=30)
+
+
+@pytest.fixture
+def cut_off(plane, controller, tmp_path) -> Iterator[WatchCutter]:
+    """The controller reaches the API server through a proxy that can cut its watches."""
+    controller.process.end()
+    process = Process(tmp_path / "controller.pid")
+    with WatchCutter(plane) as proxy:
+        kubeconfig = proxy.kubeconfig(controller.kubeconfig, tmp_path / "kubeconfig")
+        status = ["--status-host", HOST, "--status-port", str(controller.port), "--kubeconfig", str(kubeconfig)]
+        process.start([str(LICET), *controller.arguments, *status], log=controller.log, environment=os.environ)
+        eventually(lambda: controller.problem() is None, seconds=30)
+        yield proxy
+        process.end()
+
+
+def test_watches_that_are_cut_without_a_word_are_begun_anew_within_a_minute(licensed, cut_off):
+    time.sleep(6)  # what was listed at the start is compared by then, which would hide it
+    cut_off.cut()
+    licensed.license(licensed.vendor.token(features={"more": True}), name="more")
+    licensed.patch("ConfigMap", "app", {"data": {"added": "1"}})
+    cut_off.mend()
+    eventually(lambda: licensed.document()["features"] == {"more": True}, seconds=60)
+    eventually(lambda: "added" not in licensed.get("ConfigMap", "app")["data"], seconds=60)
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
