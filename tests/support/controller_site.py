@@ -154,12 +154,12 @@ class Site:
         }
 
     def events(self, name: str) -> list[tuple[str, str]]:
-        """Type and reason of the Events about an object, in order."""
-        found = [
-            event
-            for event in self.cluster.request("GET", "/api/v1/events")["items"]
-            if event["involvedObject"]["name"] == name
-        ]
+        """Type and reason of the Events about an object of the test, in order."""
+        found = []
+        for event in self.cluster.request("GET", "/api/v1/events")["items"]:
+            regarding = event["involvedObject"]
+            if regarding["name"] == name and self.id in f"{regarding.get('namespace', '')} {name}":
+                found.append(event)
         found.sort(key=lambda event: int(event["metadata"]["resourceVersion"]))
         return [(event["type"], event["reason"]) for event in found for _ in range(event["count"])]
 

@@ -68,9 +68,9 @@ class Remembering:
         if self._is_written(memory):
             return
         text = memory.dump()
+        self._world.memory = memory  # before anything is awaited: it may change while it is written
         self._version = await self._write(CONFIG_MAPS, MEMORY_NAME, self._version, {"data": {MEMORY_KEY: text}})
         self._text = text
-        self._world.memory = memory
 
     async def keep_tokens(self) -> None:
         """Keep the verified tokens of the Licenses that refer to Secrets, and those whose Secret is out of reach."""

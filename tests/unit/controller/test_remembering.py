@@ -204,6 +204,21 @@ async def test_memory_that_could_not_be_written_is_written_later(site, status):
     assert len(site.writes()) == 2
 
 
+async def test_what_is_learned_while_the_memory_is_written_is_not_lost(site):
+    learned = Memory({ISSUER: NOW}, {SERIES: (3, NOW, "lic_3")})
+
+    async def meanwhile(request):
+        site.memory = learned
+        return await config_map(None, "6")(request)
+
+    await site.loaded(meanwhile, config_map(None, "7"))
+    site.memory = Memory({ISSUER: NOW}, {SERIES: (2, NOW, "lic_2")})
+    await site.remembering.save_memory(now=NOW)
+    assert site.memory == learned
+    await site.remembering.save_memory(now=NOW)
+    assert Memory.load(site.writes()[-1][2]["data"]["memory.json"]) == learned
+
+
 @pytest.mark.parametrize("status", [403, 500])
 async def test_memory_that_cannot_be_read_is_an_error_and_no_empty_memory(site, status):
     await site.loaded(refusal(status, "No"))
