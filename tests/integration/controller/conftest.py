@@ -53,3 +53,13 @@ def site(plane, controller) -> Iterator[Site]:
     yield made
     made.assert_unburdened()
     made.clean_up()
+
+
+@pytest.fixture
+def licensed(site):
+    """An Entitlement that is licensed by a token in a Secret, and one by name to see that changes get through."""
+    site.trust()
+    site.license_from(site.token_secret(site.vendor.token(plan="pro", series="s")))
+    site.entitlement()
+    eventually(lambda: site.condition("Entitlement", "app", "Licensed") == ("True", "Active"))
+    return site
