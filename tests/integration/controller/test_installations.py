@@ -131,6 +131,7 @@ def test_uninstall_deletes_the_installation(helm):
 
 def test_installation_stays_while_there_is_any_revision(helm):
     helm.revision(1, "2.4.1")
+    eventually(lambda: helm.installed() == [f"{helm.site.product} 2.4.1"])
     helm.revision(2, "2.5.0")
     eventually(lambda: helm.installed() == [f"{helm.site.product} 2.5.0"])
     uid = helm.site.get("Installation", "web")["metadata"]["uid"]
