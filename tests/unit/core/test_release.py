@@ -239,30 +239,30 @@ def test_gzip_with_a_name_and_a_comment_in_its_header_is_legal():
     assert decode_release(base64.b64encode(flagged)) == decode_release(base64.b64encode(plain))
 
 
-def test_a_bomb_of_700_mib_is_refused_in_little_time_and_memory():
+def test_a_bomb_of_700_mib_is_refused_in_little_memory():
     """A process of its own, so that its peak of memory is that of this one release."""
     program = textwrap.dedent("""
-        import resource, time
+        import resource
         from licet.core.errors import ReleaseError
         from licet.core.release import decode_release
         from support.helm_releases import encode_bomb
         for payload in (encode_bomb(700), encode_bomb(700, claimed_size=1000)):
             assert len(payload) < 1 << 20
-            before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             try:
                 decode_release(payload)
             except ReleaseError as error:
-                print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.process_time() - start, error)
+                print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, error)
     """)
     path = os.pathsep.join(filter(None, sys.path))
     output = subprocess.check_output([sys.executable, "-c", program], text=True, env=os.environ | {"PYTHONPATH": path})
-    reports = [line.split(" ", 2) for line in output.splitlines()]
+    reports = [line.split(" ", 1) for line in output.splitlines()]
 
-    assert [message for _, _, message in reports] == [
+    assert [message for _, message in reports] == [
         "the release is gzip of 734003200 bytes; at most 67108864 are read",
         "the release is gzip that is truncated, or longer than its trailer says",
     ]
-    assert all(int(kibibytes) < 16 * 1024 and float(seconds) < 0.2 for kibibytes, seconds, _ in reports)
+    assert all(int(kibibytes) < 16 * 1024 for kibibytes, _ in reports)
 
 
 def test_the_payload_is_capped():
