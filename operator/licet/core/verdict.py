@@ -177,8 +177,9 @@ def _judge_chart(
         ground = Ground.RUNS_HERE if here in ran_here.running else Ground.RAN_LICENSED
         if here in ran_here.running | ran_here.licensed:
             explanation = (
-                f"{chart} is not licensed any more: {shortfall.problem}. It is admitted because this version "
-                f"{'runs' if ground is Ground.RUNS_HERE else 'ran licensed'} here. {shortfall.remedy}."
+                f"{chart} is not licensed{' any more' if here in ran_here.licensed else ''}: {shortfall.problem}. "
+                f"It is admitted because this version {'runs' if ground is Ground.RUNS_HERE else 'ran licensed'} here. "
+                f"{shortfall.remedy}."
             )
             return ChartVerdict(subject, Result.ALLOWED, ground, explanation=explanation)
     return ChartVerdict(

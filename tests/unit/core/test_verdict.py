@@ -429,6 +429,19 @@ def test_version_that_ran_licensed_is_admitted_with_a_warning(acme, cluster):
 
 
 @pytest.mark.parametrize(
+    ("running", "licensed", "words"),
+    [
+        (HERE, (), "is not licensed: "),
+        (HERE, HERE, "is not licensed any more: "),
+        ((), HERE, "is not licensed any more: "),
+    ],
+)
+def test_only_of_what_was_licensed_it_is_said_that_it_is_not_any_more(acme, cluster, running, licensed, words):
+    verdict = cluster.license("acme-prod", acme.expired_token()).judge(subject(), running=running, licensed=licensed)
+    assert words in verdict.warnings[0]
+
+
+@pytest.mark.parametrize(
     "wanted", [subject("2.4.2"), subject("v2.4.1"), subject(name="acme-platform-ui"), subject(None)]
 )
 def test_only_the_very_version_that_runs_or_ran_is_admitted(cluster, wanted):
