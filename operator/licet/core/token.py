@@ -16,9 +16,9 @@ Nothing but the issuer is read from a payload whose signature has not been verif
 
 import binascii
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import isinf
 from typing import Final, NoReturn, Protocol
 
@@ -34,6 +34,10 @@ TOKEN_TYPE: Final = "license+jwt"  # noqa: S105 - a media type, not a credential
 REFUSED_HEADERS: Final = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "zip", "cty"})
 
 _INTEGER_LENGTH: Final = 310  # digits; readers that take every number for a float have no larger ones either
+_HEADER_CACHE_SIZE: Final = 64
+
+# base64url (RFC 4648 section 5) into what binascii reads; what only the plain alphabet has becomes what neither has.
+_FROM_BASE64URL: Final = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
 
 _VERIFIERS: Final[Mapping[str, Algorithm]] = {
     "EdDSA": OKPAlgorithm(),
@@ -114,13 +118,10 @@ def read_token(text: str) -> UnverifiedToken:
     parts = text.split(".")
     if len(parts) != 3:
         _malformed(f"a license token has three parts between dots, this has {len(parts)}")
-    header_bytes, payload_bytes, signature = (
-        _decode(part, name) for part, name in zip(parts, ("header", "payload", "signature"), strict=True)
-    )
-    header = _read_json(header_bytes, "header")
-    _check_header(header)
+    header = _read_header(parts[0])
+    payload_bytes, signature = _decode(parts[1], "payload"), _decode(parts[2], "signature")
     return UnverifiedToken(
-        header=header,
+        header=dict(header),
         payload=_read_json(payload_bytes, "payload"),
         payload_bytes=payload_bytes,
         signing_input=text.rpartition(".")[0].encode("ascii"),
@@ -181,25 +182,30 @@ def refuse_ambiguous_json(raw: bytes) -> object:
             nested deeper than tokens are.
     """
     text = raw.decode("utf-8")
-    document: object = json.loads(
-        text,
-        object_pairs_hook=_members,
-        parse_constant=_refuse_constant,
-        parse_float=_read_float,
-        parse_int=_read_integer,
-    )
-    _check_depth(document, bounds.TOKEN_JSON_DEPTH)
+    document: object = _DECODER.decode(text)
+    if text.count("{") + text.count("[") > bounds.TOKEN_JSON_DEPTH:  # as long as there are fewer, none is too deep
+        _check_depth(document, bounds.TOKEN_JSON_DEPTH)
     if "\\u" in text:
         _check_surrogates(document)
     return document
 
 
+# All tokens that are signed with one key have the same header, as a rule.
+@lru_cache(_HEADER_CACHE_SIZE)
+def _read_header(part: str) -> Mapping[str, object]:
+    header = _read_json(_decode(part, "header"), "header")
+    _check_header(header)
+    return header
+
+
 def _decode(part: str, name: str) -> bytes:
     try:
-        raw = urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    except (binascii.Error, ValueError):
-        _malformed(f"its {name} is not base64url")
-    if urlsafe_b64encode(raw).rstrip(b"=").decode() != part:
+        plain = part.encode("ascii").translate(_FROM_BASE64URL) + b"=" * (-len(part) % 4)
+        raw = binascii.a2b_base64(plain)
+        canonical = binascii.b2a_base64(raw, newline=False) == plain
+    except ValueError:
+        canonical = False
+    if not canonical:
         _malformed(f"its {name} is not canonical base64url without padding")
     return raw
 
@@ -267,6 +273,11 @@ def _read_integer(text: str) -> int:
     if len(text) > _INTEGER_LENGTH:
         raise ValueError("a number is too large")
     return int(text)
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_constant=_refuse_constant, parse_float=_read_float, parse_int=_read_integer
+)
 
 
 def _check_surrogates(document: object) -> None:
