@@ -219,7 +219,7 @@ def test_the_webhook_is_registered_as_the_contract_says(control_plane: Cluster) 
             {
                 "apiGroups": [""],
                 "apiVersions": ["v1"],
-                "resources": ["secrets"],
+                "resources": ["secrets", "configmaps"],
                 "scope": "Namespaced",
                 "operations": ["CREATE"],
             }
@@ -227,7 +227,11 @@ def test_the_webhook_is_registered_as_the_contract_says(control_plane: Cluster) 
         "matchConditions": [
             {
                 "name": "helm-release",
-                "expression": 'has(object.type) && object.type.startsWith("helm.sh/release.")',
+                "expression": 'has(object.type) && object.type.startsWith("helm.sh/release.") '
+                '|| has(object.data) && "release" in object.data '
+                '&& (object.metadata.name.startsWith("sh.helm.release.") '
+                '|| has(object.metadata.labels) && "owner" in object.metadata.labels '
+                '&& object.metadata.labels["owner"] == "helm")',
             }
         ],
         "namespaceSelector": {

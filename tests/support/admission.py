@@ -1,4 +1,4 @@
-"""Release Secrets as Helm writes them, and the AdmissionReviews in which the API server asks about them."""
+"""Release Secrets and ConfigMaps as Helm writes them, and the AdmissionReviews in which an API server asks of them."""
 
 import base64
 import json
@@ -25,17 +25,26 @@ def release_secret(document: Mapping[str, Any], *, payload: bytes | None = None,
     }
 
 
-def review(secret: Json, *, namespace: str = "prod-eu", **changes: Any) -> Json:
-    """The AdmissionReview of creating a Secret; `changes` replace members of its request."""
+def release_config_map(document: Mapping[str, Any], *, payload: bytes | None = None, **changes: Any) -> Json:
+    """The ConfigMap in which Helm keeps a release with HELM_DRIVER=configmap; its payload is in base64 once only."""
+    release = encode_release(document) if payload is None else payload
+    obj = {**release_secret(document), "kind": "ConfigMap", "data": {"release": release.decode()}}
+    del obj["type"]
+    return {**obj, **changes}
+
+
+def review(obj: Json, *, namespace: str = "prod-eu", **changes: Any) -> Json:
+    """The AdmissionReview of creating a Secret or ConfigMap; `changes` replace members of its request."""
+    kind = obj["kind"]
     request = {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
-        "kind": {"group": "", "version": "v1", "kind": "Secret"},
-        "resource": {"group": "", "version": "v1", "resource": "secrets"},
-        "name": secret["metadata"].get("name", ""),
+        "kind": {"group": "", "version": "v1", "kind": kind},
+        "resource": {"group": "", "version": "v1", "resource": f"{kind.lower()}s"},
+        "name": obj["metadata"].get("name", ""),
         "namespace": namespace,
         "operation": "CREATE",
         "userInfo": {"username": "jane", "groups": ["system:authenticated"]},
-        "object": secret,
+        "object": obj,
         "oldObject": None,
         "dryRun": False,
         "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},

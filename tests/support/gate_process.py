@@ -186,9 +186,9 @@ def secret(name: str, data: dict[str, str], *, type_: str = "Opaque") -> Json:
 
 
 def create(cluster: Cluster, namespace: str, obj: Json, *, query: str = "") -> ApiError | None:
-    """Create a Secret in a namespace as Helm does; gives the refusal, if it is one."""
+    """Create a Secret or ConfigMap in a namespace as Helm does; gives the refusal, if it is one."""
     try:
-        cluster.request("POST", f"/api/v1/namespaces/{namespace}/secrets{query}", obj)
+        cluster.request("POST", f"/api/v1/namespaces/{namespace}/{obj['kind'].lower()}s{query}", obj)
     except ApiError as error:
         return error
     return None

@@ -1,7 +1,8 @@
-"""Reading a Helm release from the Secret in which Helm 3 and Helm 4 keep it.
+"""Reading a Helm release from the Secret or ConfigMap in which Helm 3 and Helm 4 keep it.
 
-Helm stores a release as JSON, gzipped, in base64, under the key `release` of a Secret of type `helm.sh/release.v1`
-(`pkg/storage/driver/util.go`; the format is the same in Helm 3.22 and 4.3). JSON that is not gzipped is older, and
+Helm stores a release as JSON, gzipped, in base64, under the key `release` of a Secret of type `helm.sh/release.v1` or,
+with HELM_DRIVER=configmap, of a ConfigMap (`pkg/storage/driver/util.go`; the format is the same in Helm 3.22 and 4.3).
+Kubernetes puts the data of Secrets in base64 once more, that of ConfigMaps not. JSON that is not gzipped is older, and
 still read. The structs below mirror Helm's, with the fields of both major versions.
 
 Subcharts are not part of what Helm stores. Before it stores, it drops the dependencies that are switched off, and gives
@@ -11,6 +12,7 @@ those with an alias the alias for a name (`ProcessDependencies`): their real nam
 import binascii
 import zlib
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
@@ -22,6 +24,16 @@ from licet.core.gojson import decode_struct
 
 RELEASE_TYPE: Final = "helm.sh/release.v1"
 """The type of the Secrets whose payload `decode_release` understands."""
+
+
+class Storage(StrEnum):
+    """The kinds of Kubernetes objects in which Helm keeps releases, one revision in each object.
+
+    Its other drivers, SQL and memory, keep nothing in the cluster.
+    """
+
+    SECRET = "Secret"  # noqa: S105 - a kind of objects
+    CONFIG_MAP = "ConfigMap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,8 @@ def decode_release(payload: bytes) -> Release:
     more is refused before that is tried.
 
     Args:
-        payload: the value under the key `release` of the Secret's data, once Kubernetes' own base64 is decoded.
+        payload: the value under the key `release` of the object's data, without the base64 that Kubernetes itself puts
+            around the data of Secrets.
 
     Raises:
         ReleaseError: it can't be read without doubt, or has no name or version of a chart.

@@ -14,7 +14,7 @@ from licet.core.errors import ReleaseError
 from licet.core.release import RELEASE_TYPE, decode_release
 from licet.core.subjects import Subject, find_subjects
 from licet.core.vendors import VendorRegistry
-from licet.gate.review import ReleaseSecret
+from licet.gate.review import ReleaseObject
 
 _LARGE_BYTES: Final = 4 * 1024 * 1024  # decompressed; charts of hundreds of templates stay below
 _TAIL: Final = 64  # of the payload: more than its last 8 characters, with line breaks between
@@ -37,20 +37,20 @@ class Decoders:
         self._small = ThreadPoolExecutor(2, thread_name_prefix="decode-small")
         self._large = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
 
-    async def read(self, secret: ReleaseSecret, registry: VendorRegistry) -> ReadRelease:
-        """Read the release in a Secret, and find its protected charts.
+    async def read(self, stored: ReleaseObject, registry: VendorRegistry) -> ReadRelease:
+        """Read the release in an object, and find its protected charts.
 
         Raises:
             ReleaseError: it can't be read without doubt.
         """
-        lane = self._large if _claimed_size(secret.payload) > _LARGE_BYTES else self._small
-        return await asyncio.get_running_loop().run_in_executor(lane, _read, secret, registry)
+        lane = self._large if _claimed_size(stored.payload) > _LARGE_BYTES else self._small
+        return await asyncio.get_running_loop().run_in_executor(lane, _read, stored, registry)
 
 
-def _read(secret: ReleaseSecret, registry: VendorRegistry) -> ReadRelease:
-    if secret.type != RELEASE_TYPE:
-        raise ReleaseError(f"its format {secret.type[:80]!r} is not known; licet knows {RELEASE_TYPE}")
-    release = decode_release(secret.payload)
+def _read(stored: ReleaseObject, registry: VendorRegistry) -> ReadRelease:
+    if stored.format != RELEASE_TYPE:
+        raise ReleaseError(f"its format {stored.format[:80]!r} is not known; licet knows {RELEASE_TYPE}")
+    release = decode_release(stored.payload)
     return ReadRelease(release.name, release.namespace, release.revision, find_subjects(release, registry))
 
 

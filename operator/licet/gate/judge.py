@@ -1,4 +1,4 @@
-"""From a release Secret to a decision: decode, find the protected charts, judge, and look again before refusing."""
+"""From a stored release to a decision: decode, find the protected charts, judge, and look again before refusing."""
 
 import asyncio
 import secrets
@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from licet.core.errors import LicetError, ReleaseError
+from licet.core.release import Storage
 from licet.core.ulid import RANDOM_BYTES, format_ulid
 from licet.core.vendors import Product, VendorRegistry
 from licet.core.verdict import Ground, ReleaseRef, Result, Verdict, judge
 from licet.gate.cache import Cache, Facts, Place
 from licet.gate.decoding import Decoders, ReadRelease
 from licet.gate.live import LiveReadError
-from licet.gate.review import AdmissionRequest, ReleaseSecret
+from licet.gate.review import AdmissionRequest, ReleaseObject
 
 _NAME_SHOWN: Final = 63  # characters; Helm allows 53 for the name of a release
 _ANSWER_SECONDS: Final = 0.3  # left for the answer, once there is no more time to look at the cluster
@@ -65,10 +66,11 @@ class Decision:
     id: str
     judgement: Judgement
     namespace: str
-    """The namespace of the release's Secret."""
-    secret: str
+    """The namespace of the object that holds the release."""
+    storage: Storage
+    object_name: str
     release: str
-    """The release's name; that of the Secret where the release can't be read."""
+    """The release's name; that of the object where the release can't be read."""
     revision: int | None
     user: str
     dry_run: bool
@@ -88,25 +90,26 @@ class Judge:
         self._clock = clock
         self._decoders = Decoders()
 
-    async def decide(self, request: AdmissionRequest, secret: ReleaseSecret, *, deadline: float) -> Decision:
-        """Decide about a release Secret that is to be created, before a deadline in the event loop's time.
+    async def decide(self, request: AdmissionRequest, stored: ReleaseObject, *, deadline: float) -> Decision:
+        """Decide about a release that is to be created, before a deadline in the event loop's time.
 
         Raises:
             UndecidedError: neither what is known nor the cluster says enough.
             TimeoutError: there was no time to read the release.
         """
-        name, revision = secret.name, None
+        name, revision = stored.name, None
         try:
             async with asyncio.timeout_at(deadline):
-                release, judgement = await self._judge(request, secret, deadline)
+                release, judgement = await self._judge(request, stored, deadline)
             name, revision = release.name, release.revision
         except ReleaseError as error:
-            judgement = Judgement(_unreadable(request, secret, error))
+            judgement = Judgement(_unreadable(request, stored, error))
         return Decision(
             id=format_ulid(int(self._clock() * 1000), secrets.token_bytes(RANDOM_BYTES)),
             judgement=judgement,
             namespace=request.namespace,
-            secret=secret.name,
+            storage=stored.storage,
+            object_name=stored.name,
             release=_shown(name),
             revision=revision,
             user=request.user_info.username,
@@ -114,13 +117,13 @@ class Judge:
         )
 
     async def _judge(
-        self, request: AdmissionRequest, secret: ReleaseSecret, deadline: float
+        self, request: AdmissionRequest, stored: ReleaseObject, deadline: float
     ) -> tuple[ReadRelease, Judgement]:
         registry = self._cache.registry
-        release = await self._decoders.read(secret, registry)
+        release = await self._decoders.read(stored, registry)
         if not release.subjects:
             return release, Judgement(Verdict(Result.ALLOWED, Ground.NOT_PROTECTED))
-        place = _place(request, secret, release)
+        place = _place(request, stored, release)
         known = self._cache.facts(place, int(self._clock()))
         judgement = None
         if known is not None and known.registry is registry:  # else Vendors have changed while the release was read
@@ -135,18 +138,18 @@ class Judge:
                 raise UndecidedError(f"too little is known of the cluster, and it can't be read: {error}") from error
             return release, replace(judgement, note=_STALE)
         if _claims(facts.registry) != _claims(registry):
-            release = await self._decoders.read(secret, facts.registry)
+            release = await self._decoders.read(stored, facts.registry)
         return release, Judgement(_verdict(release, facts), live=True)
 
 
-def _place(request: AdmissionRequest, secret: ReleaseSecret, release: ReadRelease) -> Place:
+def _place(request: AdmissionRequest, stored: ReleaseObject, release: ReadRelease) -> Place:
     """Tell where a release is to be.
 
-    Helm finds a release by the Secret's labels and goes by the payload from there. Only where all of them name one and
+    Helm finds a release by the object's labels and goes by the payload from there. Only where all of them name one and
     the same release, as whatever Helm writes does, is it the one that the Installation remembers.
     """
     named = f"sh.helm.release.v1.{release.name}.v{release.revision}"
-    consistent = (secret.name, secret.named_in_labels) == (named, release.name)
+    consistent = (stored.name, stored.named_in_labels) == (named, release.name)
     return Place(
         namespaces=tuple(dict.fromkeys((request.namespace, release.namespace or request.namespace))),
         installation=(request.namespace, release.name) if consistent else None,
@@ -163,9 +166,10 @@ def _verdict(release: ReadRelease, facts: Facts) -> Verdict:
     return judge(release.subjects, reference, facts.registry, facts.assessment, facts.ran_here)
 
 
-def _unreadable(request: AdmissionRequest, secret: ReleaseSecret, error: ReleaseError) -> Verdict:
+def _unreadable(request: AdmissionRequest, stored: ReleaseObject, error: ReleaseError) -> Verdict:
     message = (
-        f'the Helm release in Secret "{_shown(secret.name)}" (namespace "{request.namespace}") can\'t be judged: '
+        f'the Helm release in {stored.storage} "{_shown(stored.name)}" (namespace "{request.namespace}") '
+        f"can't be judged: "
         f"{error}. Install the chart with an unmodified Helm 3 or Helm 4."
     )
     return Verdict(Result.DENIED, Ground.RELEASE_UNREADABLE, message=message)

@@ -57,7 +57,7 @@ class DecisionLog:
         if explanation and not decision.dry_run and self._limits.admit(decision.namespace, time.monotonic()):
             reason, event_type = _EVENTS[verdict.result]
             self._events.emit(
-                Regarding("v1", "Secret", decision.secret or "release", decision.namespace),
+                Regarding("v1", decision.storage, decision.object_name or "release", decision.namespace),
                 reason,
                 signed(explanation, decision.id, limit=MESSAGE_BYTES),
                 event_type=event_type,

@@ -1,18 +1,27 @@
 """AdmissionReview (`admission.k8s.io/v1`) as the API server sends it and reads the answer to it.
 
-Only what the gate needs is read. The object of a request stays raw until it is known to be a Secret with a release.
+Only what the gate needs is read. The object of a request stays raw until its kind is known to be one that Helm keeps
+releases in.
+
+Helm never looks at the type of a Secret. It finds a release by the name of the object (a rollback finds its target so),
+or by the labels `owner: helm` and `name` (everything else), and takes it from the key `release`; who writes such an
+object by hand may leave out the rest. So whatever has that key and one of these two marks is a release, and so is every
+Secret with the type that Helm gives to its own.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 
 from licet.core.errors import LicetError
+from licet.core.release import RELEASE_TYPE, Storage
 
 _API_VERSION: Final = "admission.k8s.io/v1"
 _KIND: Final = "AdmissionReview"
 _RELEASE_TYPES: Final = "helm.sh/release."  # followed by the version of the format
+_RELEASE_NAME: Final = re.compile(r"sh\.helm\.release\.([^.]*)")  # likewise, then the release and its revision
 _FORBIDDEN: Final = 403
 
 
@@ -46,13 +55,15 @@ class AdmissionRequest(msgspec.Struct, frozen=True, rename="camel"):
     object: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class ReleaseSecret(msgspec.Struct, frozen=True):
-    """A Secret that is to hold a Helm release; never to be logged."""
+class ReleaseObject(msgspec.Struct, frozen=True):
+    """A Secret or ConfigMap that is to hold a Helm release; never to be logged."""
 
+    storage: Storage
     name: str
     named_in_labels: str
-    """The release's name by the Secret's label, by which Helm finds it."""
-    type: str
+    """The release's name by the object's label, by which Helm finds it."""
+    format: str
+    """Of the payload, as Helm calls it in the type of its Secrets: `helm.sh/release.v1`."""
     payload: bytes
 
 
@@ -70,25 +81,30 @@ def read_review(body: bytes | bytearray) -> AdmissionRequest:
         raise ReviewError(f"not JSON: {error}") from None
 
 
-def release_secret(request: AdmissionRequest) -> ReleaseSecret | None:
-    """Give the release Secret that the request creates; None for every other request, which is none of the gate's.
+def release_object(request: AdmissionRequest) -> ReleaseObject | None:
+    """Give the release that the request creates; None for every other request, which is none of the gate's.
 
     Raises:
-        ReviewError: the Secret is not one that an API server would send.
+        ReviewError: the object is not one that an API server would send.
     """
-    if request.operation != "CREATE" or (request.kind.group, request.kind.kind) != ("", "Secret"):
+    if request.operation != "CREATE" or request.kind.group or request.kind.kind not in _OBJECTS:
         return None
+    storage = Storage(request.kind.kind)
     try:
-        secret = _SECRET.decode(request.object)
+        obj = _OBJECTS[storage].decode(request.object)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ReviewError(f"`request.object` is not a Secret: {error}") from None
-    if not secret.type.startswith(_RELEASE_TYPES):
+        raise ReviewError(f"`request.object` is not a {storage}: {error}") from None
+    typed = obj.type.startswith(_RELEASE_TYPES)
+    payload = obj.data.release if obj.data else None
+    labels, named = obj.metadata.labels or {}, _RELEASE_NAME.match(obj.metadata.name)
+    if not typed and (payload is None or not (named or labels.get("owner") == "helm")):
         return None
-    return ReleaseSecret(
-        name=secret.metadata.name,
-        named_in_labels=(secret.metadata.labels or {}).get("name", ""),
-        type=secret.type,
-        payload=(secret.data or _Data()).release or b"",
+    return ReleaseObject(
+        storage=storage,
+        name=obj.metadata.name,
+        named_in_labels=labels.get("name", ""),
+        format=obj.type if typed else f"{_RELEASE_TYPES}{named[1]}" if named else RELEASE_TYPE,
+        payload=payload.encode() if isinstance(payload, str) else payload or b"",
     )
 
 
@@ -122,14 +138,24 @@ class _ObjectMeta(msgspec.Struct):
     labels: dict[str, str] | None = None
 
 
-class _Data(msgspec.Struct):
-    release: bytes | None = None
+class _SecretData(msgspec.Struct):
+    release: bytes | None = None  # in base64
 
 
 class _Secret(msgspec.Struct):
     metadata: _ObjectMeta
     type: str = ""
-    data: _Data | None = None
+    data: _SecretData | None = None
+
+
+class _ConfigMapData(msgspec.Struct):
+    release: str | None = None
+
+
+class _ConfigMap(msgspec.Struct):
+    type: ClassVar[str] = ""
+    metadata: _ObjectMeta
+    data: _ConfigMapData | None = None
 
 
 class _Status(msgspec.Struct):
@@ -154,4 +180,7 @@ class _ReviewResponse(msgspec.Struct, rename="camel"):
 
 
 _REVIEW: Final = msgspec.json.Decoder(_Review)
-_SECRET: Final = msgspec.json.Decoder(_Secret)
+_OBJECTS: Final[Mapping[str, msgspec.json.Decoder[_Secret] | msgspec.json.Decoder[_ConfigMap]]] = {
+    Storage.SECRET: msgspec.json.Decoder(_Secret),
+    Storage.CONFIG_MAP: msgspec.json.Decoder(_ConfigMap),
+}

@@ -6,7 +6,7 @@ from typing import Final
 from licet.gate.judge import Judge
 from licet.gate.messages import signed, warnings
 from licet.gate.records import DecisionLog
-from licet.gate.review import AdmissionRequest, encode_response, release_secret
+from licet.gate.review import AdmissionRequest, encode_response, release_object
 
 # Names of audit annotations; the API server puts the name of the webhook and a slash before each.
 DECISION_ANNOTATION: Final = "decision"
@@ -29,10 +29,10 @@ class Webhook:
             UndecidedError, TimeoutError: as `Judge.decide`.
         """
         begun = asyncio.get_running_loop().time()
-        secret = release_secret(request)
-        if secret is None:
+        stored = release_object(request)
+        if stored is None:
             return encode_response(request.uid)
-        decision = await self._judge.decide(request, secret, deadline=deadline)
+        decision = await self._judge.decide(request, stored, deadline=deadline)
         self._log.record(decision, asyncio.get_running_loop().time() - begun)
         judgement = decision.judgement
         denial = judgement.denial

@@ -9,7 +9,7 @@ from base64 import b64encode
 
 import pytest
 
-from support.admission import release_secret
+from support.admission import release_config_map, release_secret
 from support.gate_process import NAMESPACE, apply, create, kubectl, secret, until
 from support.helm_releases import release_document
 from support.vendor_simulator import DAY
@@ -78,11 +78,29 @@ def test_token_that_the_controller_keeps_counts_without_its_secret(site):
     until(lambda: site.install() is None)
 
 
-def test_chart_of_nobody_and_secret_of_another_type_are_none_of_its_business(site):
+def test_chart_of_nobody_and_objects_without_the_marks_of_a_release_are_none_of_its_business(site):
     document = release_document("wordpress", "1.0.0", namespace=site.namespace)
-    assert create(site.cluster, site.namespace, release_secret(document)) is None
-    unreadable = release_secret(document, payload=b"?", type="Opaque", metadata={"generateName": "x-"})
-    assert create(site.cluster, site.namespace, unreadable) is None
+    unmarked = {"metadata": {"generateName": "x-", "labels": {"owner": "me"}}}
+    for make, changes in ((release_secret, {"type": "Opaque"}), (release_config_map, {})):
+        assert create(site.cluster, site.namespace, make(document)) is None
+        assert create(site.cluster, site.namespace, make(document, payload=b"?", **unmarked, **changes)) is None
+        assert create(site.cluster, site.namespace, make(document, data={}, **changes, metadata={"name": "x"})) is None
+        marked = {"generateName": "x-", "labels": {"owner": "helm"}}
+        assert create(site.cluster, site.namespace, make(document, data={}, metadata=marked, **changes)) is None
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"name": "sh.helm.release.v1.web.v1"},
+        {"generateName": "sh.helm.release.v1.web.v"},
+        {"name": "x", "labels": {"owner": "helm", "name": "web"}},
+    ],
+)
+def test_one_mark_by_which_helm_finds_a_release_is_enough(site, metadata):
+    document = release_document(site.vendor.product, "3.1.0", namespace=site.namespace)
+    for obj in (release_secret(document, type="Opaque"), release_config_map(document)):
+        assert "is not licensed" in str(create(site.cluster, site.namespace, obj | {"metadata": metadata}))
 
 
 def test_operators_own_namespace_is_exempt(site):

@@ -12,7 +12,7 @@ from licet.core.namespaces import Namespace
 from licet.gate.cache import Cache, Facts, Place
 from licet.gate.judge import Decision, Judge
 from licet.gate.live import LiveReadError
-from licet.gate.review import read_review, release_secret
+from licet.gate.review import read_review, release_object
 from support.admission import encoded, review
 from support.vendor_simulator import CLUSTER, DAY, NOW, VendorSimulator
 
@@ -62,9 +62,9 @@ class Scene:
             each.apply(manifest)
 
     async def decide(self, secret: dict[str, Any], *, seconds: float = 4, **changes: Any) -> Decision:
-        """Have a release Secret judged; `changes` are to the AdmissionReview."""
+        """Have a release judged; `changes` are to the AdmissionReview."""
         request = read_review(encoded(review(secret, **changes)))
-        found = release_secret(request)
+        found = release_object(request)
         assert found is not None
         return await self.judge.decide(request, found, deadline=asyncio.get_running_loop().time() + seconds)
 

@@ -5,18 +5,19 @@ import gzip
 import pytest
 
 from licet.core.errors import ReleaseError
+from licet.core.release import Storage
 from licet.core.vendors import VendorRegistry
 from licet.gate import decoding
 from licet.gate.decoding import Decoders
-from licet.gate.review import ReleaseSecret
+from licet.gate.review import ReleaseObject
 from support.helm_releases import encode_release, release_document
 from support.vendor_simulator import VendorSimulator
 
 REGISTRY = VendorRegistry([VendorSimulator().vendor()])
 
 
-def secret(payload: bytes, type_: str = "helm.sh/release.v1") -> ReleaseSecret:
-    return ReleaseSecret("sh.helm.release.v1.web.v1", "web", type_, payload)
+def secret(payload: bytes, format_: str = "helm.sh/release.v1") -> ReleaseObject:
+    return ReleaseObject(Storage.SECRET, "sh.helm.release.v1.web.v1", "web", format_, payload)
 
 
 def large(megabytes: int) -> bytes:

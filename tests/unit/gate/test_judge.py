@@ -5,7 +5,7 @@ import pytest
 from licet.core.namespaces import Namespace
 from licet.core.verdict import Ground, RanHere, Result
 from licet.gate.judge import UndecidedError
-from support.admission import release_secret
+from support.admission import release_config_map, release_secret
 from support.helm_releases import encode_release, release_document
 from support.vendor_simulator import DAY
 
@@ -34,6 +34,20 @@ async def test_denial_says_what_is_wrong_and_what_to_do(scene):
         "covers >=2.0.0 <3.0.0. Install a covered version, or apply a license that covers 3.1.0."
     )
     assert (decision.judgement.verdict.ground, decision.judgement.live) == (Ground.VERSION_NOT_COVERED, True)
+
+
+async def test_release_in_a_config_map_is_judged_like_one_in_a_secret(scene):
+    scene.license()
+    for version, ground in (("2.4.1", Ground.LICENSED), ("3.1.0", Ground.VERSION_NOT_COVERED)):
+        decision = await scene.decide(release_config_map(release_document("acme-platform", version)))
+        assert decision.judgement.verdict.ground is ground
+        assert (decision.storage, decision.object_name) == ("ConfigMap", "sh.helm.release.v1.web.v1")
+
+
+async def test_config_map_whose_release_cannot_be_read_is_denied(scene):
+    in_base64_twice = base64.b64encode(encode_release(release_document()))
+    judgement = (await scene.decide(release_config_map(release_document(), payload=in_base64_twice))).judgement
+    assert 'in ConfigMap "sh.helm.release.v1.web.v1" (namespace "prod-eu") can\'t be judged' in judgement.denial
 
 
 async def test_license_applied_just_now_counts(scene):

@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from licet.gate.review import ReviewError, encode_response, read_review, release_secret
-from support.admission import encoded, review
-from support.admission import release_secret as make_secret
+from licet.gate.review import ReviewError, encode_response, read_review, release_object
+from support.admission import encoded, release_config_map, release_secret, review
 from support.helm_releases import encode_release, release_document
 
-SECRET = make_secret(release_document())
+SECRET = release_secret(release_document())
+CONFIG_MAP = release_config_map(release_document())
 
 
 def changed(**changes):
@@ -24,10 +24,39 @@ def test_review_is_read_as_far_as_it_matters():
     assert (request.user_info.username, request.dry_run) == ("jane", True)
 
 
-def test_release_secret_is_found_in_the_object():
-    found = release_secret(read_review(encoded(review(SECRET))))
-    assert (found.name, found.named_in_labels, found.type) == ("sh.helm.release.v1.web.v1", "web", "helm.sh/release.v1")
+@pytest.mark.parametrize("obj", [SECRET, CONFIG_MAP], ids=["Secret", "ConfigMap"])
+def test_release_is_found_in_every_kind_of_object_that_helm_keeps_it_in(obj):
+    found = release_object(read_review(encoded(review(obj))))
+    assert (found.storage, found.format) == (obj["kind"], "helm.sh/release.v1")
+    assert (found.name, found.named_in_labels) == ("sh.helm.release.v1.web.v1", "web")
     assert found.payload == encode_release(release_document())
+
+
+@pytest.mark.parametrize("obj", [SECRET | {"type": "Opaque"}, CONFIG_MAP], ids=["Secret", "ConfigMap"])
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"name": "sh.helm.release.v1.web.v1"},
+        {"name": "x", "labels": {"owner": "helm"}},
+        {"name": "sh.helm.release.v1.web.v1", "labels": {"owner": "me"}},
+    ],
+)
+def test_one_mark_by_which_helm_finds_a_release_makes_it_one(obj, metadata):
+    found = release_object(read_review(encoded(review(obj | {"metadata": metadata}))))
+    assert found.payload == encode_release(release_document())
+
+
+@pytest.mark.parametrize(
+    ("obj", "format_"),
+    [
+        (SECRET | {"type": "helm.sh/release.v2"}, "helm.sh/release.v2"),
+        (CONFIG_MAP | {"metadata": {"name": "sh.helm.release.v2.web.v1"}}, "helm.sh/release.v2"),
+        (SECRET | {"type": "Opaque", "metadata": {"name": "sh.helm.release.v1beta1"}}, "helm.sh/release.v1beta1"),
+        (CONFIG_MAP | {"metadata": {"name": "any", "labels": {"owner": "helm"}}}, "helm.sh/release.v1"),
+    ],
+)
+def test_type_or_name_tells_the_format(obj, format_):
+    assert release_object(read_review(encoded(review(obj)))).format == format_
 
 
 @pytest.mark.parametrize(
@@ -60,27 +89,48 @@ def test_anything_but_a_review_of_v1_is_refused(body):
     [
         {"operation": "UPDATE"},
         {"operation": "DELETE", "object": None},
-        {"kind": {"group": "", "version": "v1", "kind": "ConfigMap"}},
+        {"kind": {"group": "", "version": "v1", "kind": "Pod"}},
         {"kind": {"group": "example.com", "version": "v1", "kind": "Secret"}},
-        {"object": SECRET | {"type": "Opaque"}},
-        {"object": SECRET | {"type": "helm.sh/plugin.v1"}},
+        {"object": SECRET | {"type": "Opaque", "data": {"other": "eA=="}}},
+        {"object": SECRET | {"type": "helm.sh/plugin.v1", "metadata": {"name": "web"}}},
+        {"object": SECRET | {"type": "Opaque", "metadata": {"name": "web", "labels": {"owner": "me"}}}},
         {"object": {"metadata": {}}},
     ],
 )
 def test_nothing_but_the_creation_of_a_release_is_the_gates_to_judge(changes):
-    assert release_secret(read_review(encoded(review(SECRET, **changes)))) is None
+    assert release_object(read_review(encoded(review(SECRET, **changes)))) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": {"other": "x"}},
+        {"data": None, "binaryData": {"release": "eA=="}},  # where Helm never looks
+        {"metadata": {"name": "web", "labels": {"owner": "me", "name": "web"}}},
+        {"metadata": {"name": "web"}},
+        {"metadata": {"generateName": "sh.helm.release.v1.web.v"}},  # the API server has made a name of it by now
+    ],
+)
+def test_config_map_without_the_marks_of_a_release_is_none_of_the_gates(changes):
+    assert release_object(read_review(encoded(review(CONFIG_MAP | changes)))) is None
 
 
 @pytest.mark.parametrize("object_", [None, [], "x", {}, SECRET | {"data": {"release": "?"}}, SECRET | {"data": []}])
 def test_object_that_is_no_secret_is_refused(object_):
     with pytest.raises(ReviewError, match="not a Secret"):
-        release_secret(read_review(encoded(review(SECRET, object=object_))))
+        release_object(read_review(encoded(review(SECRET, object=object_))))
+
+
+@pytest.mark.parametrize("object_", [None, [], {}, CONFIG_MAP | {"data": {"release": 1}}, CONFIG_MAP | {"data": []}])
+def test_object_that_is_no_config_map_is_refused(object_):
+    with pytest.raises(ReviewError, match="not a ConfigMap"):
+        release_object(read_review(encoded(review(CONFIG_MAP, object=object_))))
 
 
 def test_errors_show_nothing_of_the_content():
     secret = SECRET | {"data": {"release": "c2VjcmV0!"}}
     with pytest.raises(ReviewError) as caught:
-        release_secret(read_review(encoded(review(secret))))
+        release_object(read_review(encoded(review(secret))))
     assert "c2VjcmV0" not in str(caught.value)
 
 
