@@ -1,8 +1,10 @@
 # Everything that development needs; `make` lists it. A fresh clone needs Python >= 3.11 with venv, make, git and the
-# package registries. PYTHON chooses the interpreter: make PYTHON=python3.13 test
+# package registries. PYTHON chooses the interpreter: make PYTHON=python3.13 test; KUBERNETES the version of the sandbox:
+# make KUBERNETES=1.34 cluster
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+KUBERNETES ?=
 
 BIN := .venv/bin
 HACK := PYTHONPATH=hack $(BIN)/python
@@ -20,7 +22,7 @@ STEP = @printf '\n==> %s\n'
 .DEFAULT_GOAL := help
 # With -j as well: the output is read from top to bottom, and the tests want the machine for themselves.
 .NOTPARALLEL:
-.PHONY: help .venv control-plane demo cluster cluster-down test test-unit test-integration test-e2e lint format \
+.PHONY: help .venv control-plane control-planes demo cluster cluster-down test test-unit test-integration test-e2e lint format \
 	generate check-generated clean
 
 help: ## list the targets
@@ -32,7 +34,7 @@ demo: .venv control-plane ## play the story of a license, with real Helm and a r
 	@$(HACK) -m demo
 
 cluster: .venv control-plane ## start a sandbox in .cluster that stays, and print how to use it
-	@$(HACK) -m sandbox start .cluster
+	@$(HACK) -m sandbox start .cluster $(if $(KUBERNETES),--kubernetes $(KUBERNETES))
 
 cluster-down: $(if $(wildcard .cluster),.venv) ## end the sandbox in .cluster
 	@$(if $(wildcard .cluster),$(HACK) -m sandbox stop .cluster,echo 'no sandbox runs in .cluster')
@@ -59,7 +61,7 @@ test-unit: .venv ## run the fast tests
 	$(STEP) 'unit tests'
 	$(BIN)/pytest --numprocesses auto --maxprocesses 8 tests/unit $(PYTEST_ARGS)
 
-test-integration: .venv control-plane ## run the tests of single parts on a real API server
+test-integration: .venv control-planes ## run the tests of single parts on a real API server
 	$(STEP) 'integration tests'
 	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
 
@@ -93,3 +95,6 @@ clean: cluster-down ## remove what the other targets have made, save the control
 
 control-plane: .venv ## build the control plane where that is still to be done: minutes, once for all clones
 	@$(HACK) -m controlplane build > /dev/null
+
+control-planes: .venv ## the same with each version of Kubernetes that tests run on
+	@$(HACK) -m controlplane build --every-kubernetes > /dev/null

@@ -2,6 +2,9 @@
 
 The versions are those that the go.mod files in hack/tools pin; the cache is keyed by them, by how the programs are
 built, and by the platform. A program appears in the cache complete or not at all, and one build runs at a time.
+
+Of the oldest Kubernetes that licet's admission policies work on, there is the API server alone; what stands beside it
+is that of the newest.
 """
 
 import fcntl
@@ -13,12 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from controlplane.commands import API_SERVER
 from controlplane.errors import BuildError
 from controlplane.golang import Go, find_go
 
@@ -45,9 +49,14 @@ class Program:
         return self._pinned(self.release)
 
     @property
+    def minor_version(self) -> str:
+        """The version as far as the minor number, such as `1.37`."""
+        return ".".join(self.version.removeprefix("v").split(".")[:2])
+
+    @property
     def linker_flags(self) -> str:
         """Strips the program, and sets what it answers when asked for its version."""
-        major, minor, _ = self.version.removeprefix("v").split(".", 2)
+        major, minor = self.minor_version.split(".")
         _, kubernetes_minor, _ = self._pinned("k8s.io/client-go").split(".", 2)  # v0.37.1 is of Kubernetes 1.37.1
         values = {"version": self.version, "major": major, "minor": minor, "kubernetes_minor": kubernetes_minor}
         return " ".join(["-s", "-w", *(f"-X={variable.format(**values)}" for variable in self.version_variables)])
@@ -72,9 +81,9 @@ _KUBERNETES_VERSION = tuple(
 )
 
 
-def _kubernetes(name: str, seconds: int) -> Program:
+def _kubernetes(name: str, seconds: int, module: str = "kubernetes") -> Program:
     package = f"k8s.io/kubernetes/cmd/{name}"
-    return Program(name, "kubernetes", package, "k8s.io/kubernetes", _KUBERNETES_VERSION, seconds)
+    return Program(name, module, package, "k8s.io/kubernetes", _KUBERNETES_VERSION, seconds)
 
 
 # Of the Kubernetes that Helm 3 renders for where it asks no cluster, and that it lints against.
@@ -91,39 +100,41 @@ def _helm(name: str, module: str, release: str, seconds: int, variables: tuple[s
 
 
 PROGRAMS: Final = (
-    _kubernetes("kube-apiserver", 270),
+    _kubernetes(API_SERVER, 270),
     Program("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", (), 10),
     _kubernetes("kube-controller-manager", 90),
     _kubernetes("kubectl", 20),
     _helm("helm", "kubernetes", "helm.sh/helm/v4", 20),
     _helm("helm3", "helm3", "helm.sh/helm/v3", 60, _HELM3_KUBERNETES_VERSION),
 )
-ASSETS: Final = ("etcd", "kube-apiserver", "kubectl")  # what envtest keeps in KUBEBUILDER_ASSETS
+OLDEST_API_SERVER: Final = _kubernetes(API_SERVER, 300, "kubernetes-oldest")
+ASSETS: Final = ("etcd", API_SERVER, "kubectl")  # what envtest keeps in KUBEBUILDER_ASSETS
 
 
-def ensure_binaries() -> Path:
+def kubernetes_versions() -> tuple[str, str]:
+    """Gives the minor versions of Kubernetes that there is an API server of: the oldest and the newest."""
+    return OLDEST_API_SERVER.minor_version, PROGRAMS[0].minor_version
+
+
+def ensure_binaries(kubernetes: str | None = None) -> Path:
     """Gives a directory with every program of `PROGRAMS`, and builds what is not in the cache yet.
 
-    Programs in the directory that KUBEBUILDER_ASSETS names are taken instead of being built. Progress goes to stderr.
+    `kubernetes` says of which minor version the API server is, by default the newest. Programs in the directory that
+    KUBEBUILDER_ASSETS names are taken instead of being built, save for the API server of the oldest version. Progress
+    goes to stderr.
 
     Raises:
-        BuildError: a program does not build, or KUBEBUILDER_ASSETS names no directory.
+        BuildError: a program does not build, KUBEBUILDER_ASSETS names no directory, or there is no such version.
         GoError: there is no Go to build with.
     """
-    assets = _assets()
-    cache = cache_directory()
-    directory = cache / "bin" / _key(assets)
-    if not _missing(directory):
+    oldest, newest = kubernetes_versions()
+    if kubernetes not in {None, oldest, newest}:
+        raise BuildError(f"there is no Kubernetes {kubernetes} to build here; choose {oldest} or {newest}")
+    directory = _ensure(PROGRAMS, _assets())
+    if kubernetes != oldest:
         return directory
-    directory.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / "build.lock"):
-        for leftover in directory.glob(".new-*"):  # of a build that was killed
-            leftover.unlink()
-        for name, asset in assets.items():
-            _link(directory / name, asset)
-        if missing := _missing(directory):  # else another process has built them meanwhile
-            _build_all(missing, find_go(cache), directory)
-    return directory
+    shared = {program.name: directory / program.name for program in PROGRAMS if program.name != OLDEST_API_SERVER.name}
+    return _ensure((OLDEST_API_SERVER,), shared)
 
 
 def cache_directory() -> Path:
@@ -142,18 +153,35 @@ def _assets() -> dict[str, Path]:
     return {name: directory / name for name in ASSETS if os.access(directory / name, os.X_OK)}
 
 
-def _key(assets: dict[str, Path]) -> str:
+def _ensure(programs: Sequence[Program], given: Mapping[str, Path]) -> Path:
+    """Gives a directory with these programs; those that are given become links, the others are built."""
+    cache = cache_directory()
+    directory = cache / "bin" / _key(programs, given)
+    if not _missing(programs, directory):
+        return directory
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / "build.lock"):
+        for leftover in directory.glob(".new-*"):  # of a build that was killed
+            leftover.unlink()
+        for name, target in given.items():
+            _link(directory / name, target)
+        if missing := _missing(programs, directory):  # else another process has built them meanwhile
+            _build_all(missing, find_go(cache), directory)
+    return directory
+
+
+def _key(programs: Sequence[Program], given: Mapping[str, Path]) -> str:
     """Changes with all that the programs depend on, save the Go toolchain: a newer one is no reason to build again."""
-    recipes = [(program.name, program.package, program.linker_flags) for program in PROGRAMS]
-    digest = hashlib.sha256(repr((recipes, assets, platform.system(), platform.machine())).encode())
-    for module in sorted({program.module for program in PROGRAMS}):
+    recipes = [(program.name, program.package, program.linker_flags) for program in programs]
+    digest = hashlib.sha256(repr((recipes, given, platform.system(), platform.machine())).encode())
+    for module in sorted({program.module for program in programs}):
         for name in ("go.mod", "go.sum"):
             digest.update((TOOLS / module / name).read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _missing(directory: Path) -> list[Program]:
-    return [program for program in PROGRAMS if not (directory / program.name).exists()]
+def _missing(programs: Sequence[Program], directory: Path) -> list[Program]:
+    return [program for program in programs if not (directory / program.name).exists()]
 
 
 def _link(path: Path, target: Path) -> None:

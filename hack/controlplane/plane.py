@@ -33,7 +33,8 @@ class ControlPlane(Cluster):
     """A control plane that lives as long as its `with` block, at most as long as this process, unless it is detached.
 
     Without `directory` it lies in a temporary one. In the end every file of its own goes, wherever it lies, save the
-    logs when `log_directory` says where they are wanted. An object serves for one `with` block.
+    logs when `log_directory` says where they are wanted. `kubernetes` is the minor version of the API server, one of
+    `kubernetes_versions()`. An object serves for one `with` block.
 
     Entering the block builds the programs where that is still to be done, and returns when the API server is ready and
     the controllers are at work.
@@ -43,8 +44,11 @@ class ControlPlane(Cluster):
         BuildError, GoError: as `ensure_binaries`.
     """
 
-    def __init__(self, directory: Path | None = None, *, log_directory: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path | None = None, *, log_directory: Path | None = None, kubernetes: str | None = None
+    ) -> None:
         super().__init__(directory or Path(tempfile.gettempdir(), f"licet-{secrets.token_hex(8)}"))
+        self._kubernetes = kubernetes
         self._temporary = directory is None
         self._log_directory = (log_directory or self._layout.log).resolve()
         self._own = [*self._layout.own]
@@ -56,7 +60,7 @@ class ControlPlane(Cluster):
         self._port: ReservedPort | None = None
 
     def __enter__(self) -> Self:
-        binaries = ensure_binaries()
+        binaries = ensure_binaries(self._kubernetes)
         try:
             self._start(binaries)
         except StartError as error:

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from controlplane import ControlPlaneError
+from controlplane import ControlPlaneError, kubernetes_versions
 from sandbox import Sandbox, SandboxError, start, stop
 
 
@@ -18,7 +18,7 @@ def main() -> int:
         match arguments.command:
             case "start":
                 begun = time.monotonic()
-                sandbox = start(directory)
+                sandbox = start(directory, kubernetes=arguments.kubernetes)
                 _announce(sandbox, time.monotonic() - begun)
             case "stop":
                 _say(f"the sandbox in {directory} is gone" if stop(directory) else f"no sandbox runs in {directory}")
@@ -43,6 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=purpose)
         command.add_argument("directory", type=Path, help="where its files go")
+        if name == "start":
+            command.add_argument(
+                "--kubernetes",
+                choices=kubernetes_versions(),
+                help="the version of the API server; by default the newest",
+            )
     return parser
 
 

@@ -52,6 +52,12 @@ class Sandbox:
         return self.directory / "log"
 
     @cached_property
+    def kubernetes(self) -> str:
+        """The minor version of the API server, such as `1.37`."""
+        version = self.cluster.request("GET", "/version")
+        return f"{version['major']}.{version['minor']}"
+
+    @cached_property
     def controller(self) -> Component:
         """The controller."""
         return self._component("controller")
@@ -183,20 +189,25 @@ class Sandbox:
         return text
 
 
-def start(directory: Path) -> Sandbox:
+def start(directory: Path, *, kubernetes: str | None = None) -> Sandbox:
     """Starts a sandbox that outlives this process, or what of the one in `directory` does not run.
 
+    `kubernetes` is the minor version of its API server, one of `kubernetes_versions()`.
+
     Raises:
-        SandboxError: it does not become ready; if it did not run before, nothing of it runs now.
+        SandboxError: it does not become ready, and if it did not run before, nothing of it runs now; or it runs with
+            another Kubernetes.
         ControlPlaneError: the control plane does not start.
     """
     if controlplane.running(directory):
         sandbox = Sandbox(Cluster(directory))
+        if kubernetes not in {None, sandbox.kubernetes}:
+            raise SandboxError(f"Kubernetes {sandbox.kubernetes} runs in {directory}; end it before you start another")
         sandbox.install()
         sandbox.start()
         return sandbox
     stop(directory)
-    with ControlPlane(directory, log_directory=directory / "log") as plane:
+    with ControlPlane(directory, log_directory=directory / "log", kubernetes=kubernetes) as plane:
         sandbox = _start(plane)
         plane.detach()
     return sandbox

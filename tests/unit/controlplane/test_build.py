@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 import controlplane
-from controlplane import BuildError, ensure_binaries
-from controlplane.build import PROGRAMS
+from controlplane import BuildError, ensure_binaries, kubernetes_versions
+from controlplane.build import OLDEST_API_SERVER, PROGRAMS
 
 HACK = Path(controlplane.__file__).parents[1]
 NAMES = sorted(program.name for program in PROGRAMS)
+OLDEST, NEWEST = kubernetes_versions()
 
 GO = """#!/bin/sh
 [ "$1" = env ] && echo go1.26.0 && exit
@@ -106,7 +107,7 @@ def test_kubebuilder_assets_are_used_and_the_rest_is_built(
         (assets / name).chmod(0o755)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
 
-    directory = ensure_binaries()
+    directory, oldest = ensure_binaries(), ensure_binaries(OLDEST)
 
     assert sorted(path.name for path in directory.iterdir()) == NAMES
     assert {path.name for path in directory.iterdir() if path.read_text() == "given"} == {
@@ -114,7 +115,31 @@ def test_kubebuilder_assets_are_used_and_the_rest_is_built(
         "kube-apiserver",
         "kubectl",
     }
-    assert len(go_log.read_text().splitlines()) == len(NAMES) - 3
+    assert (oldest / "kube-apiserver").read_text() == "whole\n"
+    assert (oldest / "etcd").read_text() == "given"
+    assert len(go_log.read_text().splitlines()) == len(NAMES) - 3 + 1
+
+
+def test_of_the_oldest_kubernetes_there_is_the_api_server_and_the_rest_is_shared(go_log: Path) -> None:
+    newest, oldest = ensure_binaries(NEWEST), ensure_binaries(OLDEST)
+
+    assert newest == ensure_binaries() != oldest == ensure_binaries(OLDEST)
+    assert sorted(path.name for path in oldest.iterdir()) == NAMES
+    assert [path.name for path in oldest.iterdir() if not path.is_symlink()] == ["kube-apiserver"]
+    assert len(go_log.read_text().splitlines()) == len(NAMES) + 1
+    version = "-X=k8s.io/component-base/version.gitVersion="
+    built = [line for line in go_log.read_text().splitlines() if line.endswith("cmd/kube-apiserver")]
+    assert [line.partition(version)[2].split()[0] for line in built] == [PROGRAMS[0].version, OLDEST_API_SERVER.version]
+
+
+def test_the_newest_kubernetes_is_built_without_the_oldest(go_log: Path) -> None:
+    ensure_binaries()
+    assert OLDEST_API_SERVER.version not in go_log.read_text()
+
+
+def test_another_kubernetes_is_not_to_be_had(go_log: Path) -> None:
+    with pytest.raises(BuildError, match=rf"Kubernetes 1.2 .* choose {OLDEST} or {NEWEST}"):
+        ensure_binaries("1.2")
 
 
 def test_kubebuilder_assets_that_do_not_exist_are_an_error(go_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
