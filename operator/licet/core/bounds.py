@@ -62,6 +62,8 @@ CHART_YAML_NODES: Final = 100_000  # of one file, where an alias counts as all t
 
 # -- installations -----------------------------------------------------------------------------------------------------
 INSTALLATION_CHARTS: Final = 64
+INSTALLATION_IMAGES: Final = 256
+IMAGE_NAME_LENGTH: Final = 512  # of a repository, tag or digest that is shown; the API server stores any length
 INSTALLATION_HISTORY: Final = 128
 
 # -- files that the command line reads ---------------------------------------------------------------------------------
@@ -72,6 +74,13 @@ ALLOWED_NAMESPACES: Final = 256
 SELECTOR_TERMS: Final = 32
 SELECTOR_VALUES: Final = 64
 LICENSES_PER_RIGHT: Final = 1024
+
+# -- break-glass -------------------------------------------------------------------------------------------------------
+BREAK_GLASS_SECONDS: Final = 24 * 60 * 60  # how long one may last at most
+BREAK_GLASS_CHARTS: Final = 64
+BREAK_GLASS_USES: Final = 128  # that are listed; all are counted
+BREAK_GLASS_REASON: Final = (10, 1024)  # characters: more than a shrug, less than a report
+USER_NAME_LENGTH: Final = 1024
 
 # -- parameters of the admission policies ------------------------------------------------------------------------------
 POLICY_PATTERNS: Final = PRODUCTS_PER_VENDOR * PATTERNS_PER_PRODUCT  # all that one Vendor claims

@@ -253,6 +253,7 @@ class LicenseClaims(_Claims):
     sequence: Annotated[int, Field(ge=0, le=bounds.SEQUENCE_MAX)] = 0
     customer: Customer = Customer()
     trial: bool = False
+    break_glass: bool = True
     grace_period: Seconds = 0
     on_expiry: Annotated[OnExpiry, Field(strict=False)] = OnExpiry.REVOKE
     bindings: Bindings = Bindings()

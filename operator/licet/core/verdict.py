@@ -4,6 +4,7 @@
 - Each protected chart needs a license that counts, allows every namespace of the release, and covers name and version.
 - What is not licensed, but runs here in this very version or ran here licensed, is admitted with a warning: unwinding
   and deploying again never need a license.
+- What is not licensed, but let in by a BreakGlass of the release, is admitted with a warning. That licenses nothing.
 - What the Vendor's enforcement makes of a refusal (refuse, warn, record) is decided per chart. Under one that only
   records, nothing at all is said to whoever installs.
 """
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from licet.core.breakglass import NO_EMERGENCY, Emergency, admit
 from licet.core.claims import ChartGrant
 from licet.core.errors import RangeError
 from licet.core.evaluate import Contribution, contributions
@@ -41,6 +43,7 @@ class Ground(StrEnum):
     IN_GRACE = "InGrace"
     RUNS_HERE = "RunsHere"
     RAN_LICENSED = "RanLicensed"
+    BREAK_GLASS = "BreakGlass"
     NO_LICENSE = "NoLicense"
     LICENSE_EXPIRED = "LicenseExpired"
     LICENSE_NOT_YET_VALID = "LicenseNotYetValid"
@@ -92,6 +95,12 @@ class ChartVerdict:
     ground: Ground
     license: str = ""  # name of the License that covers it
     explanation: str = ""  # a sentence for people, where there is something to say
+    break_glasses: tuple[str, ...] = ()  # names of the BreakGlasses that admit it
+
+    @property
+    def licensed(self) -> bool:
+        """Tell whether a license covers it, now or still in its grace period."""
+        return self.ground in {Ground.LICENSED, Ground.IN_GRACE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +134,13 @@ def judge(
     registry: VendorRegistry,
     assessment: Assessment,
     ran_here: RanHere,
+    emergency: Emergency = NO_EMERGENCY,
 ) -> Verdict:
-    """Decide about a release with these protected charts."""
-    charts = tuple(_judge_chart(subject, release, registry, assessment, ran_here) for subject in subjects)
+    """Decide about a release with these protected charts; `emergency` has the BreakGlasses of this release."""
+    charts = tuple(_judge_chart(subject, release, registry, assessment, ran_here, emergency) for subject in subjects)
     if not charts:
         return Verdict(Result.ALLOWED, Ground.NOT_PROTECTED)
-    decisive = max(charts, key=lambda chart: list(Result).index(chart.result))
+    decisive = max(charts, key=lambda chart: (list(Result).index(chart.result), chart.ground is Ground.BREAK_GLASS))
     return Verdict(
         result=decisive.result,
         ground=decisive.ground,
@@ -160,7 +170,12 @@ def covering_license(subject: Subject, namespaces: Sequence[Namespace], assessme
 
 
 def _judge_chart(
-    subject: Subject, release: ReleaseRef, registry: VendorRegistry, assessment: Assessment, ran_here: RanHere
+    subject: Subject,
+    release: ReleaseRef,
+    registry: VendorRegistry,
+    assessment: Assessment,
+    ran_here: RanHere,
+    emergency: Emergency,
 ) -> ChartVerdict:
     chart = f"chart {subject.name} {subject.version or '(version unknown)'} ({release.where})"
     part = covering_license(subject, release.namespaces, assessment)
@@ -182,11 +197,21 @@ def _judge_chart(
                 f"{shortfall.remedy}."
             )
             return ChartVerdict(subject, Result.ALLOWED, ground, explanation=explanation)
+    admission = admit(subject, release.namespaces, emergency, assessment)
+    if admission.by:
+        names = tuple(each.name for each in admission.by)
+        first = min(admission.by, key=lambda each: each.ends)
+        explanation = (
+            f"{chart} is not licensed: {shortfall.problem}. It is let in by BreakGlass {', '.join(names)} of "
+            f"{first.requested_by}, until {format_instant(first.ends)} only. {shortfall.remedy}."
+        )
+        return ChartVerdict(subject, Result.ALLOWED, Ground.BREAK_GLASS, explanation=explanation, break_glasses=names)
+    remark = f" {admission.remark}." if admission.remark else ""
     return ChartVerdict(
         subject,
         _RESULT_OF[_enforcement(subject, registry)],
         shortfall.ground,
-        explanation=f"{chart} is not licensed: {shortfall.problem}. {shortfall.remedy}.",
+        explanation=f"{chart} is not licensed: {shortfall.problem}. {shortfall.remedy}.{remark}",
     )
 
 
