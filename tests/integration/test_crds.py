@@ -207,8 +207,8 @@ CHARTS = (
         (
             manifest("Installation", None),
             InstallationStatus(conditions=READY, source=Source(kind=SourceKind.RELEASE, name="web"), charts=CHARTS),
-            "NAME SOURCE CHARTS LICENSED REASON AGE",
-            "crd-test web acme-platform-2.4.1,acme-db-1.0.0 True Covered",
+            "NAME KIND SOURCE CHARTS LICENSED REASON AGE",
+            "crd-test Release web acme-platform-2.4.1,acme-db-1.0.0 True Covered",
         ),
     ],
     indirect=["stored"],

@@ -55,7 +55,7 @@ def test_files_hold_the_definitions_and_say_how_they_were_made() -> None:
         ("vendors", "Vendor", "vnd", "Cluster", "Issuer Enforcement Licenses Ready Age"),
         ("licenses", "License", "lic", "Cluster", "Vendor Customer Products Valid Reason Not-After Age"),
         ("entitlements", "Entitlement", "ent", "Namespaced", "Product Plan State Ready Not-After Age"),
-        ("installations", "Installation", "inst", "Namespaced", "Kind Source Charts Licensed Reason Age"),
+        ("installations", "Installation", "inst", "Namespaced", "Kind Source Charts Images Licensed Reason Age"),
         ("workloadpolicies", "WorkloadPolicy", "wlp", "Cluster", "Vendor Enforcement Age"),
     ],
 )

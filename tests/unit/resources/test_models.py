@@ -24,7 +24,7 @@ from licet.resources import (
     WrittenTarget,
 )
 from licet.resources.entitlement import TargetKind
-from licet.resources.installation import PastChart, SourceKind
+from licet.resources.installation import InstalledImage, PastChart, SourceKind
 from licet.resources.license import GrantedLimit
 
 KEY = {"kty": "OKP", "crv": "Ed25519", "kid": "one", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
@@ -172,6 +172,24 @@ def test_installation_lists_its_charts_in_one_line() -> None:
     written = status.as_json()
     assert written["chartVersions"] == "acme-platform-2.4.1,acme-db-1.0.0"
     assert InstallationStatus.model_validate(written) == status
+
+
+def test_installation_names_the_first_of_its_images_in_one_line() -> None:
+    acme = {"vendor": "acme", "product": "acme-platform"}
+    images = (
+        InstalledImage(repository="registry.acme.example/platform/api", tag="3.0.0", **acme),
+        InstalledImage(repository="mirror.example/platform/api", tag="3.0.0", **acme),
+        InstalledImage(
+            repository="registry.acme.example/platform/web", digest="sha256:12", license="acme-prod", **acme
+        ),
+        InstalledImage(repository="registry.acme.example/platform/db", tag="16", digest="sha256:34", **acme),
+        InstalledImage(repository="registry.acme.example/platform/job", tag="1", namespace="prod-eu", **acme),
+    )
+    status = InstallationStatus(source=Source(kind="Deployment", name="web"), images=images)
+    written = status.as_json()
+    assert written["imageVersions"] == "api:3.0.0,web@sha256:12,db:16,and 1 more"
+    assert InstallationStatus.model_validate(written) == status
+    assert "imageVersions" not in InstallationStatus().as_json()
 
 
 def test_an_installation_has_no_spec() -> None:
