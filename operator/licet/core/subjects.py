@@ -11,7 +11,8 @@ A subject is a chart that a Vendor claims. What tells of one:
   Where a product's label stands without a chart's, the product's name stands for that of the chart.
 
 A chart inside of a protected one of the same product is covered by that. A protected chart whose version nothing tells
-is a subject without one; one that is there in several versions is as many subjects.
+is a subject without one; one that is there in several versions is as many subjects. Dependencies and lock tell of the
+directory that they name, and not of another copy elsewhere; labels tell of all that goes by their name.
 """
 
 from collections.abc import Iterable, Iterator
@@ -96,6 +97,8 @@ class Collection:
         if claim is not None:
             self._root = Subject(root.name, root.version, claim, root.annotations.get(RELEASED_ANNOTATION), Origin.ROOT)
         self._inside: dict[str, dict[Version | str | None, Subject]] = {}
+        self._untold: dict[str, set[str]] = {}  # by chart, the directories where it is without a version
+        self._labelled: set[str] = set()  # directories that labels tell a version of
 
     def claim_for(self, name: str) -> Claim | None:
         """Give the claim on a chart inside; None for one that the chart at the root covers."""
@@ -105,10 +108,24 @@ class Collection:
         """Give the claim on a product inside; None for that of the chart at the root."""
         return self._unless_covered(self._claims.claim_for_product(product))
 
-    def add(self, name: str, version: str | None, claim: Claim, origin: Origin) -> None:
-        """Add what tells of a chart inside. Versions that are equal but written differently are the same."""
+    def add(
+        self, name: str, version: str | None, claim: Claim, origin: Origin, *, directory: str | None = None
+    ) -> None:
+        """Add what tells of a chart inside, which goes by an alias in `directory` or else by its name.
+
+        Versions that are equal but written differently are the same.
+        """
         key = version and (read_version(version) or version)
         self._inside.setdefault(name, {}).setdefault(key or None, Subject(name, version or None, claim, None, origin))
+        if not version:
+            self._untold.setdefault(name, set()).add(directory or name)
+        elif origin is Origin.LABEL:
+            self._labelled.add(directory or name)
+
+    def tell(self, claim: Claim) -> None:
+        """Take it that labels of a product tell of all of its charts."""
+        for subject in self.of_product(claim):
+            self._labelled |= self._untold.get(subject.name, set())
 
     def of_product(self, claim: Claim) -> list[Subject]:
         """Give what was found inside of a product."""
@@ -120,12 +137,12 @@ class Collection:
         ]
 
     def subjects(self) -> tuple[Subject, ...]:
-        """Give the subjects; a chart whose version something tells is none without a version besides."""
+        """Give the subjects; a chart of which labels tell versions is none without a version besides."""
         inside = (
             subject
             for name, subjects in sorted(self._inside.items())
             for subject in sorted(subjects.values(), key=lambda subject: subject.version or "")
-            if subject.version is not None or len(subjects) == 1
+            if subject.version is not None or not self._untold[name] <= self._labelled
         )
         return (*filter(None, (self._root,)), *inside)
 
@@ -148,7 +165,7 @@ class _Search:
         self._dependencies: dict[str, ResolvedDependency] = {}
         self._covered: set[str] = set()  # charts that are only inside of protected ones of the same product
         self._known_names = {release.chart.name}
-        self._charts_by_label: dict[str, _Claimed] = {}
+        self._charts_by_label: dict[str, tuple[str, _Claimed]] = {}
 
     def run(self) -> tuple[Subject, ...]:
         self._search_dependencies()
@@ -171,7 +188,7 @@ class _Search:
         for identity in dependency.identities:
             if claim := self._found.claim_for(identity.name):
                 origin = Origin.LOCK if identity.locked else Origin.DEPENDENCY
-                self._found.add(identity.name, identity.version, claim, origin)
+                self._found.add(identity.name, identity.version, claim, origin, directory=dependency.directory)
 
     def _search_paths(self) -> None:
         covered: set[str] = set()
@@ -186,7 +203,7 @@ class _Search:
                         covered.add(identity.name)
                     else:
                         uncovered.add(identity.name)
-                        self._add(identity, claim, Origin.PATH)
+                        self._add(identity, claim, Origin.PATH, directory)
                 around += [claim for _, claim in claimed]
         self._covered = covered - uncovered
 
@@ -194,9 +211,9 @@ class _Search:
         products: dict[tuple[str, str], Claim] = {}
         manifests = (self._release.manifest, *(hook.manifest for hook in self._release.hooks))
         for labels in find_labels(manifests, self._is_of_interest):
-            labelled = self._charts_labelled(labels.get(Label.CHART, ""))
+            directory, labelled = self._charts_labelled(labels.get(Label.CHART, ""))
             for identity, claim in labelled:
-                self._add(identity, claim, Origin.LABEL)
+                self._add(identity, claim, Origin.LABEL, directory)
             product = self._found.claim_for_product(labels.get(Label.PRODUCT, ""))
             if product is not None and not any(same_product(product, claim) for _, claim in labelled):
                 products[product.product, labels.get(Label.VERSION, "").replace("_", "+")] = product
@@ -206,24 +223,24 @@ class _Search:
     def _is_of_interest(self, label: Label, value: str) -> bool:
         match label:
             case Label.CHART:
-                return not value or bool(self._charts_labelled(value))
+                return not value or bool(self._charts_labelled(value)[1])
             case Label.PRODUCT:
                 return not value or self._found.claim_for_product(value) is not None
             case Label.VERSION:
                 return False
 
-    def _charts_labelled(self, value: str) -> "_Claimed":
-        """Give the charts that a label `helm.sh/chart` tells of."""
-        claimed = self._charts_by_label.get(value)
-        if claimed is None:
+    def _charts_labelled(self, value: str) -> tuple[str, "_Claimed"]:
+        """Give the name in a label `helm.sh/chart`, and the charts that it tells of."""
+        labelled = self._charts_by_label.get(value)
+        if labelled is None:
             name, version = read_chart_label(value, self._known_names)
             claimed = [
                 (identity if version is None else Identity(identity.name, version, locked=False), claim)
                 for identity, claim in self._claimed(self._identities(name))
                 if identity.name not in self._covered
             ]
-            self._charts_by_label[value] = claimed
-        return claimed
+            labelled = self._charts_by_label[value] = name, claimed
+        return labelled
 
     def _add_product(self, claim: Claim, version: str | None) -> None:
         """Add what the labels of a product tell, which is the version of its charts where they have none themselves."""
@@ -237,6 +254,8 @@ class _Search:
             names = unversioned or [claim.product]
         for name in names:
             self._found.add(name, version, claim, Origin.LABEL)
+        if version is not None:
+            self._found.tell(claim)
 
     def _identities(self, directory: str) -> Iterable[Identity]:
         """Give the charts that something goes by this name for, among the dependencies of the release's own chart."""
@@ -246,8 +265,9 @@ class _Search:
     def _claimed(self, identities: Iterable[Identity]) -> "_Claimed":
         return [(identity, claim) for identity in identities if (claim := self._found.claim_for(identity.name))]
 
-    def _add(self, identity: Identity, claim: Claim, origin: Origin) -> None:
-        self._found.add(identity.name, identity.version, claim, Origin.LOCK if identity.locked else origin)
+    def _add(self, identity: Identity, claim: Claim, origin: Origin, directory: str) -> None:
+        origin = Origin.LOCK if identity.locked else origin
+        self._found.add(identity.name, identity.version, claim, origin, directory=directory)
 
 
 _Claimed = list[tuple[Identity, Claim]]

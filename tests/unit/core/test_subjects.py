@@ -282,6 +282,24 @@ def test_a_chart_that_is_also_elsewhere_is_not_covered():
     )
 
 
+@pytest.mark.parametrize("other", ["acme-platform", "edge/charts/acme-platform"])
+def test_a_copy_that_is_not_listed_does_not_pass_for_the_one_that_is(other):
+    """As when an umbrella's own copy goes by an alias, and a second one lies in charts/."""
+    listed = {
+        "dependencies": [stored("acme-platform", "2.x", alias="store")],
+        "locked": [locked("acme-platform", "2.4.1")],
+    }
+    manifest = rendered("web/charts/store/templates/a.yaml", chart="store-2.4.1")
+    assert found(**listed, manifest=manifest) == [("acme-platform", "2.4.1", Origin.LOCK)]
+
+    path = f"web/charts/{other}/templates/a.yaml"
+    assert ("acme-platform", None, Origin.PATH) in found(**listed, manifest=manifest + rendered(path))
+    assert found(**listed, manifest=manifest + rendered(path, chart="acme-platform-3.0.0")) == [
+        ("acme-platform", "2.4.1", Origin.LOCK),
+        ("acme-platform", "3.0.0", Origin.LABEL),
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [
