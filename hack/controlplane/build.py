@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from controlplane.commands import API_SERVER
@@ -30,6 +31,8 @@ TOOLS: Final = Path(__file__).parents[1] / "tools"
 ASSETS_VARIABLE: Final = "KUBEBUILDER_ASSETS"
 REPORT_SECONDS: Final = 20  # between two lines of progress where the output is not a terminal
 OUTPUT_LINES: Final = 40  # of a failed build, shown to the user
+
+_NOTHING_GIVEN: Final[Mapping[str, Path]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +133,33 @@ def ensure_binaries(kubernetes: str | None = None) -> Path:
     oldest, newest = kubernetes_versions()
     if kubernetes not in {None, oldest, newest}:
         raise BuildError(f"there is no Kubernetes {kubernetes} to build here; choose {oldest} or {newest}")
-    directory = _ensure(PROGRAMS, _assets())
+    directory = ensure_programs(PROGRAMS, _assets())
     if kubernetes != oldest:
         return directory
     shared = {program.name: directory / program.name for program in PROGRAMS if program.name != OLDEST_API_SERVER.name}
-    return _ensure((OLDEST_API_SERVER,), shared)
+    return ensure_programs((OLDEST_API_SERVER,), shared)
+
+
+def ensure_programs(programs: Sequence[Program], given: Mapping[str, Path] = _NOTHING_GIVEN) -> Path:
+    """Gives a directory with these programs; those that are given become links, the others are built if need be.
+
+    Raises:
+        BuildError: a program does not build.
+        GoError: there is no Go to build with.
+    """
+    cache = cache_directory()
+    directory = cache / "bin" / _key(programs, given)
+    if not _missing(programs, directory):
+        return directory
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / "build.lock"):
+        for leftover in directory.glob(".new-*"):  # of a build that was killed
+            leftover.unlink()
+        for name, target in given.items():
+            _link(directory / name, target)
+        if missing := _missing(programs, directory):  # else another process has built them meanwhile
+            _build_all(missing, find_go(cache), directory)
+    return directory
 
 
 def cache_directory() -> Path:
@@ -151,23 +176,6 @@ def _assets() -> dict[str, Path]:
     if not directory.is_dir():
         raise BuildError(f"{ASSETS_VARIABLE} names {configured}, which is not a directory")
     return {name: directory / name for name in ASSETS if os.access(directory / name, os.X_OK)}
-
-
-def _ensure(programs: Sequence[Program], given: Mapping[str, Path]) -> Path:
-    """Gives a directory with these programs; those that are given become links, the others are built."""
-    cache = cache_directory()
-    directory = cache / "bin" / _key(programs, given)
-    if not _missing(programs, directory):
-        return directory
-    directory.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / "build.lock"):
-        for leftover in directory.glob(".new-*"):  # of a build that was killed
-            leftover.unlink()
-        for name, target in given.items():
-            _link(directory / name, target)
-        if missing := _missing(programs, directory):  # else another process has built them meanwhile
-            _build_all(missing, find_go(cache), directory)
-    return directory
 
 
 def _key(programs: Sequence[Program], given: Mapping[str, Path]) -> str:
