@@ -1,7 +1,8 @@
 """Reading YAML and JSON as data and nothing else: what a hostile or careless file can do is named here, and refused.
 
 YAML is read as Kubernetes reads it, but for three things that are more often mistakes than meant: members that occur
-twice, aliases (of which a few lines make gigabytes) and tags. Dates stay the text that they are.
+twice, aliases (of which a few lines make gigabytes) and tags. Dates stay the text that they are, and so does a lone
+`=`, which CRDs have among their enums.
 """
 
 import json
@@ -14,7 +15,7 @@ from licet.cli.files import InputError, name_of, read_text
 from licet.core import bounds
 
 _SCALARS: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null"))
-_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
+_PLAIN_TEXT: Final = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"})
 _MAPPING: Final = "tag:yaml.org,2002:map"
 _SEQUENCE: Final = "tag:yaml.org,2002:seq"
 
@@ -98,7 +99,7 @@ class _Reader:
             return self._mapping(node, depth)
         if isinstance(node, yaml.SequenceNode) and node.tag == _SEQUENCE:
             return [self.value(item, depth - 1) for item in node.value]
-        if node.tag == _TIMESTAMP:
+        if node.tag in _PLAIN_TEXT:
             return str(node.value)
         if node.tag not in _SCALARS:
             _refuse(node, f"tag {node.tag!r} is not accepted")

@@ -1,6 +1,6 @@
 """What a verdict about a chart depends on, and the same from files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -12,6 +12,7 @@ from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
 from licet.core.vendors import VendorRegistry
 from licet.core.verdict import ChartVerdict, RanHere
+from licet.core.workloads import PastWorkloads
 
 _NAME_LABEL: Final = "kubernetes.io/metadata.name"  # which the API server gives every namespace
 
@@ -28,6 +29,19 @@ class Facts:
     """What else a person should know who reads the verdict."""
 
 
+@dataclass(frozen=True, slots=True)
+class WorkloadFacts:
+    """Vendors and Licenses, judged at one instant, and the places of workloads; all by the names of namespaces."""
+
+    registry: VendorRegistry
+    assessment: Assessment
+    namespaces: Mapping[str, Namespace]
+    past: Mapping[str, PastWorkloads]
+    """What once ran licensed."""
+    notes: tuple[str, ...] = ()
+    """What else a person should know who reads the verdicts."""
+
+
 def facts_from_files(manifests: Manifests, namespace: Namespace, *, cluster_uid: str | None, at: int) -> Facts:
     """Give what files say, about a namespace in which nothing is installed yet.
 
@@ -41,14 +55,23 @@ def facts_from_files(manifests: Manifests, namespace: Namespace, *, cluster_uid:
     Raises:
         InputError: no Vendor is among the manifests.
     """
+    facts = workload_facts_from_files(manifests, [namespace], cluster_uid=cluster_uid, at=at)
+    return Facts(facts.registry, facts.assessment, namespace, RanHere(), facts.notes)
+
+
+def workload_facts_from_files(
+    manifests: Manifests, namespaces: Iterable[Namespace], *, cluster_uid: str | None, at: int
+) -> WorkloadFacts:
+    """Give what files say, about namespaces in which nothing runs yet; arguments and errors as `facts_from_files`."""
     if not manifests.vendors:
-        raise InputError("the files hold no Vendor; --vendor tells which charts need a license, and whose keys count")
+        raise InputError("the files hold no Vendor; --vendor tells what needs a license, and whose keys count")
     ledger = manifests.ledger(cluster_uid)
     assessment = ledger.assess(Memory(), at)
-    notes = [*_not_counting(assessment), *_not_for(namespace, assessment)]
+    places = {namespace.name: namespace for namespace in namespaces}
+    notes = [*_not_counting(assessment), *(note for each in places.values() for note in _not_for(each, assessment))]
     if cluster_uid is None:
         notes += _bound(assessment)
-    return Facts(ledger.registry, assessment, namespace, RanHere(), tuple(notes))
+    return WorkloadFacts(ledger.registry, assessment, places, {}, tuple(notes))
 
 
 def new_namespace(name: str, labels: Mapping[str, str] = MappingProxyType({})) -> Namespace:

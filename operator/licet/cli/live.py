@@ -1,22 +1,34 @@
 """Reading a cluster once, with the caller's own credentials: what controller and gate know of it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections import defaultdict
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from licet import __version__
-from licet.cli.facts import Facts, new_namespace
+from licet.cli.facts import Facts, WorkloadFacts, new_namespace
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.ledger import Ledger
 from licet.cluster.records import LicenseRecord, VendorRecord, read_namespace, read_ran_here
-from licet.cluster.resource import CONFIG_MAPS, INSTALLATIONS, LICENSES, NAMESPACES, SECRETS, VENDORS, Resource
+from licet.cluster.resource import (
+    CONFIG_MAPS,
+    INSTALLATIONS,
+    LICENSES,
+    NAMESPACES,
+    SECRETS,
+    VENDORS,
+    WORKLOAD_POLICIES,
+    Resource,
+)
 from licet.cluster.state import MEMORY_NAME, TOKENS_NAME, read_kept_tokens, read_memory, secret_data
 from licet.core.errors import LicetError
 from licet.core.memory import Memory
+from licet.core.namespaces import Namespace
 from licet.core.timestamps import format_instant
 from licet.core.verdict import RanHere
+from licet.core.workloads import PastWorkloads
 
 COMPONENT: Final = "licet-cli"
 
@@ -33,6 +45,13 @@ class Cluster:
 
     ledger: Ledger
     memory: Memory
+
+    def notes(self, at: int) -> tuple[str, ...]:
+        """Say what a person should know who asks for the time `at`, in epoch seconds."""
+        latest = max(self.memory.marks.values(), default=0)
+        if latest <= at:
+            return ()
+        return (f"the cluster has seen {format_instant(latest)}; licenses are not judged for earlier",)
 
 
 def ask(kubeconfig: str | None, kube_context: str | None, question: Callable[[KubeApi], Coroutine[Any, Any, T]]) -> T:
@@ -117,13 +136,60 @@ async def facts_from_cluster(api: KubeApi, *, operator_namespace: str, namespace
         get_object(api, NAMESPACES.path(name=namespace), metadata_only=True),
         get_object(api, INSTALLATIONS.path(namespace, release)),
     )
-    latest = max(cluster.memory.marks.values(), default=0)
     return Facts(
         registry=cluster.ledger.registry,
         assessment=cluster.ledger.assess(cluster.memory, at),
         namespace=read_namespace(place) if place is not None else new_namespace(namespace),
         ran_here=read_ran_here(installation) if installation is not None else RanHere(),
-        notes=(f"the cluster has seen {format_instant(latest)}; licenses are not judged for earlier",)
-        if latest > at
-        else (),
+        notes=cluster.notes(at),
     )
+
+
+async def workload_facts_from_cluster(
+    api: KubeApi, *, operator_namespace: str, namespaces: Collection[str], at: int
+) -> WorkloadFacts:
+    """Give what the cluster says about workloads in namespaces; raises `ApiError` and `ClusterError`.
+
+    A namespace that does not exist yet is as it would be made, without labels of its own.
+    """
+    cluster, (past, notes), places = await asyncio.gather(
+        read_cluster(api, operator_namespace), _read_past_workloads(api), read_namespaces(api, namespaces)
+    )
+    return WorkloadFacts(
+        registry=cluster.ledger.registry,
+        assessment=cluster.ledger.assess(cluster.memory, at),
+        namespaces=places,
+        past=past,
+        notes=(*notes, *cluster.notes(at)),
+    )
+
+
+async def read_namespaces(api: KubeApi, names: Collection[str]) -> Mapping[str, Namespace]:
+    """Read namespaces one by one, for which fewer rights are enough than for a list; raises `ApiError`."""
+    found = await asyncio.gather(*(get_object(api, NAMESPACES.path(name=name), metadata_only=True) for name in names))
+    return {
+        name: read_namespace(place) if place is not None else new_namespace(name)
+        for name, place in zip(names, found, strict=True)
+    }
+
+
+async def _read_past_workloads(api: KubeApi) -> tuple[Mapping[str, PastWorkloads], tuple[str, ...]]:
+    """Read what the admission policies remember, by namespace, and what to say where they have nothing."""
+    try:
+        policies = await list_objects(api, WORKLOAD_POLICIES)
+    except ApiError as error:
+        if not error.is_forbidden:
+            raise
+        return {}, (f"what once ran licensed is left out of account: {describe_refusal(error)}",)
+    if not policies:
+        return {}, ("this cluster's API server judges no workloads; so it would, with workloadPolicies.enabled",)
+    return _past_workloads(each for policy in policies for each in policy["spec"]["past"]), ()
+
+
+def _past_workloads(entries: Iterable[JsonObject]) -> Mapping[str, PastWorkloads]:
+    past: defaultdict[str, PastWorkloads] = defaultdict(PastWorkloads)
+    for entry in entries:
+        known = past[entry["namespace"]]
+        charts = {(name, version) for name, _, version in (chart.partition(" ") for chart in entry["charts"])}
+        past[entry["namespace"]] = PastWorkloads(known.images | set(entry["images"]), known.charts | charts)
+    return past

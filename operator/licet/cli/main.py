@@ -17,7 +17,7 @@ _SECTIONS: Final = {
     "For vendors and clusters": {
         "inspect": Entry("licet.cli.inspect", "Show what a license token says, without verifying it"),
         "verify": Entry("licet.cli.verify", "Tell whether a license token is genuine, and valid at a time"),
-        "check": Entry("licet.cli.check", "Tell whether the gate would let a chart in"),
+        "check": Entry("licet.cli.check", "Tell whether a chart or workloads would be let in"),
     },
     "For clusters": {
         "status": Entry("licet.cli.status", "Show what is trusted, licensed and installed, and what is wrong"),

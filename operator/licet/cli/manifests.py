@@ -71,7 +71,7 @@ class Manifests:
             _put(self.licenses, "License", name, license_of(name, token))
 
     def _add_manifests(self, source: str, text: str, operator_namespace: str) -> None:
-        manifests = list(_manifests(text, source))
+        manifests = list(manifests_of(text, source))
         for manifest in manifests:
             metadata = _metadata(manifest, source)
             if manifest["kind"] == "Vendor":
@@ -97,7 +97,7 @@ def read_tokens(source: str) -> list[str]:
         return text.split()
     where = name_of(source)
     tokens: list[str] = []
-    for manifest in _manifests(text, where):
+    for manifest in manifests_of(text, where):
         if manifest["kind"] == "License" and (token := read_license(manifest, where).token):
             tokens.append(token.strip())
         elif manifest["kind"] == "Secret":
@@ -154,8 +154,12 @@ def read_license(manifest: Manifest, source: str) -> LicenseRecord:
     return LicenseRecord.read(manifest)
 
 
-def _manifests(text: str, source: str) -> Iterator[Manifest]:
-    """List the manifests of a file, those inside of a List as well."""
+def manifests_of(text: str, source: str) -> Iterator[Manifest]:
+    """List the manifests of a text, those inside of a List as well; `source` is what messages call the text.
+
+    Raises:
+        InputError: it is neither YAML nor JSON, or a document in it has no kind.
+    """
     for document in parse_documents(text, source):
         if not isinstance(document, Mapping) or not isinstance(document.get("kind"), str):
             raise InputError(f"{source} is no Kubernetes manifest: a document in it has no kind")

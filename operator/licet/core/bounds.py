@@ -65,9 +65,11 @@ INSTALLATION_CHARTS: Final = 64
 INSTALLATION_IMAGES: Final = 256
 IMAGE_NAME_LENGTH: Final = 512  # of a repository, tag or digest that is shown; the API server stores any length
 INSTALLATION_HISTORY: Final = 128
+INSTALLATION_REVISIONS: Final = 64  # the newest of a release; Helm keeps 10 unless told otherwise
 
 # -- files that the command line reads ---------------------------------------------------------------------------------
 FILE_BYTES: Final = 32 * 1024 * 1024
+CHECKED_NAMESPACES: Final = 256  # of workloads in manifests; each is read once
 
 # -- custom resources --------------------------------------------------------------------------------------------------
 ALLOWED_NAMESPACES: Final = 256

@@ -21,7 +21,7 @@ from licet.core.licenses import Assessment
 from licet.core.namespaces import Namespace
 from licet.core.reasons import Enforcement, Reason, State
 from licet.core.semver import Version
-from licet.core.subjects import RELEASED_ANNOTATION, Origin, Subject
+from licet.core.subjects import RELEASED_ANNOTATION, Claim, Origin, Subject
 from licet.core.timestamps import format_instant, parse_date
 from licet.core.vendors import VendorRegistry
 
@@ -49,6 +49,7 @@ class Ground(StrEnum):
     LICENSE_NOT_YET_VALID = "LicenseNotYetValid"
     ISSUER_CONFLICT = "IssuerConflict"
     CHART_NOT_COVERED = "ChartNotCovered"
+    IMAGE_NOT_COVERED = "ImageNotCovered"
     VERSION_NOT_COVERED = "VersionNotCovered"
     VERSION_UNKNOWN = "VersionUnknown"
     MAINTENANCE_ENDED = "MaintenanceEnded"
@@ -61,7 +62,11 @@ _RESULT_OF: dict[Enforcement, Result] = {
     Enforcement.WARN: Result.WARNED,
     Enforcement.AUDIT: Result.AUDITED,
 }
-_DISTANCE: dict[Ground, int] = {Ground.VERSION_NOT_COVERED: 1, Ground.CHART_NOT_COVERED: 2}  # others are nearer
+_DISTANCE: dict[Ground, int] = {  # others are nearer
+    Ground.VERSION_NOT_COVERED: 1,
+    Ground.CHART_NOT_COVERED: 2,
+    Ground.IMAGE_NOT_COVERED: 2,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +125,8 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shortfall:
-    """Why a license does not cover a chart, and what to do about it."""
+class Shortfall:
+    """Why a chart or image is not licensed, and what to do about it; both without a full stop."""
 
     ground: Ground
     problem: str
@@ -151,7 +156,7 @@ def judge(
             for chart in charts
             if chart.explanation
             and chart.result in {Result.ALLOWED, Result.WARNED}
-            and _enforcement(chart.subject, registry) is not Enforcement.AUDIT
+            and _enforcement(chart.subject.claim, registry) is not Enforcement.AUDIT
         ),
     )
 
@@ -167,6 +172,11 @@ def covering_license(subject: Subject, namespaces: Sequence[Namespace], assessme
         if _shortfall(subject, version, namespaces, part) is None
     ]
     return max(covering, key=lambda part: part.license.phase is State.ACTIVE, default=None)
+
+
+def result_without_license(claim: Claim, registry: VendorRegistry) -> Result:
+    """Tell what becomes of what no license covers: what the Vendor that claims it wants."""
+    return _RESULT_OF[_enforcement(claim, registry)]
 
 
 def _judge_chart(
@@ -209,14 +219,14 @@ def _judge_chart(
     remark = f" {admission.remark}." if admission.remark else ""
     return ChartVerdict(
         subject,
-        _RESULT_OF[_enforcement(subject, registry)],
+        result_without_license(subject.claim, registry),
         shortfall.ground,
         explanation=f"{chart} is not licensed: {shortfall.problem}. {shortfall.remedy}.{remark}",
     )
 
 
-def _enforcement(subject: Subject, registry: VendorRegistry) -> Enforcement:
-    vendor = registry.get(subject.claim.vendor)
+def _enforcement(claim: Claim, registry: VendorRegistry) -> Enforcement:
+    vendor = registry.get(claim.vendor)
     return vendor.enforcement if vendor else Enforcement.ENFORCE
 
 
@@ -234,19 +244,19 @@ def _parse_version(text: str | None) -> Version | None:
 
 def _shortfall(
     subject: Subject, version: Version, namespaces: Sequence[Namespace], part: Contribution
-) -> _Shortfall | None:
+) -> Shortfall | None:
     """Explain why a grant in force does not cover a chart; None if it does."""
     grant, claims = part.grant, part.license.token.claims
     holder = f"license {part.license.name_for(namespaces)}{f' (plan {grant.plan})' if grant.plan else ''}"
     if grant.charts is not None and not any(entry.covers(subject.name, version) for entry in grant.charts):
         entries = [entry for entry in grant.charts if entry.name.matches(subject.name)]
         if not entries:
-            return _Shortfall(
+            return Shortfall(
                 Ground.CHART_NOT_COVERED,
                 f"{holder} does not cover this chart",
                 f"Apply a license that covers chart {subject.name}",
             )
-        return _Shortfall(
+        return Shortfall(
             Ground.VERSION_NOT_COVERED,
             f"{holder} covers {_versions(entries)}",
             f"Install a covered version, or apply a license that covers {subject.version}",
@@ -263,10 +273,10 @@ def _shortfall(
         else:
             silent = "and a release does not tell when a chart inside of another was released"
             remedy = f"Install {subject.name} as a release of its own"
-        return _Shortfall(Ground.RELEASE_DATE_UNKNOWN, f"{covered}, {silent}", remedy)
+        return Shortfall(Ground.RELEASE_DATE_UNKNOWN, f"{covered}, {silent}", remedy)
     if released <= grant.maintenance_until:
         return None
-    return _Shortfall(
+    return Shortfall(
         Ground.MAINTENANCE_ENDED,
         f"it was released on {released}, and the maintenance of {holder} ended with {grant.maintenance_until}",
         f"Install a version released until then, or apply license {claims.jti} renewed with maintenance",
@@ -279,17 +289,17 @@ def _versions(entries: Sequence[ChartGrant]) -> str:
 
 def _nearest_shortfall(
     subject: Subject, release: ReleaseRef, registry: VendorRegistry, assessment: Assessment
-) -> _Shortfall:
+) -> Shortfall:
     """Explain a refusal by the license that comes closest, of those that the release's namespaces may know about."""
     if subject.version is None:
-        return _Shortfall(
+        return Shortfall(
             Ground.VERSION_UNKNOWN,
             "the release does not tell which version of it is inside",
             "Run helm dependency update on the parent chart, so that its Chart.lock names the version",
         )
     version = _parse_version(subject.version)
     if version is None:
-        return _Shortfall(
+        return Shortfall(
             Ground.VERSION_UNKNOWN,
             "its version is not a semantic version",
             "Package the chart with a version such as 1.2.3",
@@ -300,17 +310,23 @@ def _nearest_shortfall(
         if (shortfall := _shortfall(subject, version, release.namespaces, part))
     ]
     if in_force:
-        return min(in_force, key=lambda shortfall: _DISTANCE.get(shortfall.ground, 0))
-    return _without_license(subject, release, registry, assessment)
+        return nearest(in_force)
+    return missing_license(subject.claim, release.namespaces, registry, assessment)
 
 
-def _without_license(
-    subject: Subject, release: ReleaseRef, registry: VendorRegistry, assessment: Assessment
-) -> _Shortfall:
-    vendor, product = subject.claim.vendor, subject.claim.product
+def nearest(shortfalls: Iterable[Shortfall]) -> Shortfall:
+    """Choose what to tell of several licenses in force, of which none covers a thing: the one that comes closest."""
+    return min(shortfalls, key=lambda shortfall: _DISTANCE.get(shortfall.ground, 0))
+
+
+def missing_license(
+    claim: Claim, namespaces: Sequence[Namespace], registry: VendorRegistry, assessment: Assessment
+) -> Shortfall:
+    """Explain that no license of a product is in force, by those that the namespaces may know about."""
+    vendor, product = claim.vendor, claim.product
     rivals = registry.issuer_rivals(vendor)
     if rivals:
-        return _Shortfall(
+        return Shortfall(
             Ground.ISSUER_CONFLICT,
             f"Vendor {vendor} has the same issuer as {', '.join(rivals)}, so no license of it is trusted",
             "Delete all but one of these Vendors",
@@ -321,7 +337,7 @@ def _without_license(
         if standing.token is not None
         and standing.token.vendor == vendor
         and any(grant.product == product for grant in standing.token.claims.license.grants)
-        and all(standing.allows(namespace) for namespace in release.namespaces)
+        and all(standing.allows(namespace) for namespace in namespaces)
     ]
     remedy = f"Apply a license of vendor {vendor} that is valid now"
     expired = [(claims.grace_until, each.name, claims.exp) for each, claims in known if each.phase is State.EXPIRED]
@@ -330,12 +346,12 @@ def _without_license(
         problem = f"license {name} expired at {format_instant(exp)}"
         if grace_until > exp:
             problem += f", and its grace period ended at {format_instant(grace_until)}"
-        return _Shortfall(Ground.LICENSE_EXPIRED, problem, remedy)
+        return Shortfall(Ground.LICENSE_EXPIRED, problem, remedy)
     waiting = [(claims.nbf, each.name, each.message) for each, claims in known if each.reason is Reason.NOT_YET_VALID]
     if waiting:
         _, name, message = min(waiting)
-        return _Shortfall(Ground.LICENSE_NOT_YET_VALID, f"license {name} {message}", remedy)
-    return _Shortfall(
+        return Shortfall(Ground.LICENSE_NOT_YET_VALID, f"license {name} {message}", remedy)
+    return Shortfall(
         Ground.NO_LICENSE,
         f"no license that counts grants product {product} of vendor {vendor} here",
         "Apply a License from the vendor; kubectl get licenses shows why one that is there does not count",

@@ -43,11 +43,18 @@ class PastWorkloads:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelledChart:
+    """A chart that labels tell of."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadVerdict:
     """The verdict about one image, or one chart that labels tell of."""
 
-    subject: str
-    """As messages name it, such as `image nginx:1.27` or `chart web 1.2.3`."""
+    item: ImageReference | LabelledChart
     claim: ProductClaim
     license: str | None
     """Name of the License that covers it; None where none does."""
@@ -55,6 +62,15 @@ class WorkloadVerdict:
     """Whether it once ran licensed in this namespace."""
     ignores_digest: bool = False
     """Whether an image was judged by its tag, while its digest is what runs."""
+
+    @property
+    def subject(self) -> str:
+        """The item as messages name it, such as `image nginx:1.27` or `chart web 1.2.3`."""
+        match self.item:
+            case ImageReference(text=text):
+                return f"image {text}"
+            case LabelledChart(name, version):
+                return f"chart {name} {version}"
 
     @property
     def permitted(self) -> bool:
@@ -84,7 +100,7 @@ def judge_labels(
     """Judge what the labels of one object, or of one Pod template, tell of charts that need a license."""
     return tuple(
         WorkloadVerdict(
-            subject=f"chart {name} {text}",
+            item=LabelledChart(name, text),
             claim=claim,
             license=_covering(_of_chart(name, text, claim, namespace, assessment), namespace),
             ran_here=(name, text) in past.charts,
@@ -126,7 +142,7 @@ def _judge_image(
         )
     )
     return WorkloadVerdict(
-        subject=f"image {image.text}",
+        item=image,
         claim=claim,
         license=_covering(covering, namespace),
         ran_here=image.canonical in past.images,

@@ -233,7 +233,7 @@ def test_question_that_says_two_things_gives_no_answer(
 def test_licenses_without_a_vendor_give_no_answer(licet: Callable, license_: str) -> None:
     answer = licet("check", "acme-platform", "2.4.1", "-n", "prod-eu", "--license", license_)
     assert answer.code == 2
-    assert "--vendor tells which charts need a license" in answer.err
+    assert "--vendor tells what needs a license" in answer.err
 
 
 def test_same_name_twice_gives_no_answer(licet: Callable, vendor: str, license_: str) -> None:
