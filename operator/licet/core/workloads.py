@@ -105,8 +105,20 @@ def judge_labels(
             license=_covering(_of_chart(name, text, claim, namespace, assessment), namespace),
             ran_here=(name, text) in past.charts,
         )
-        for name, text, claim in _labelled_charts(labels, registry)
+        for name, text, claim in labelled_charts(labels, registry)
     )
+
+
+def labelled_charts(labels: Mapping[str, str], registry: VendorRegistry) -> Iterator[tuple[str, str, ProductClaim]]:
+    """List the charts that labels tell of and that need a license: name, version, and who claims it."""
+    name, version = read_chart_label(labels.get(Label.CHART, ""), ())
+    claim = registry.claim_for_chart(name) if version is not None else None
+    if claim is not None and version is not None:
+        yield name, version, claim
+    product = registry.claim_for_product(labels.get(Label.PRODUCT, ""))
+    text = labels.get(Label.VERSION, "").replace("_", "+")
+    if product is not None and product != claim and read_version(text) is not None:
+        yield product.product, text, product
 
 
 @lru_cache(_CACHE_SIZE)
@@ -148,17 +160,6 @@ def _judge_image(
         ran_here=image.canonical in past.images,
         ignores_digest=image.tag is not None and image.digest is not None,
     )
-
-
-def _labelled_charts(labels: Mapping[str, str], registry: VendorRegistry) -> Iterator[tuple[str, str, ProductClaim]]:
-    name, version = read_chart_label(labels.get(Label.CHART, ""), ())
-    claim = registry.claim_for_chart(name) if version is not None else None
-    if claim is not None and version is not None:
-        yield name, version, claim
-    product = registry.claim_for_product(labels.get(Label.PRODUCT, ""))
-    text = labels.get(Label.VERSION, "").replace("_", "+")
-    if product is not None and product != claim and read_version(text) is not None:
-        yield product.product, text, product
 
 
 def _of_chart(

@@ -1,0 +1,143 @@
+"""What brought workloads in: all workloads of the cluster by their source, and the Installation of each source.
+
+A source is a Helm release that there is, an Application, or a topmost object: a workload that nothing else made, or
+what controls workloads without being one, such as a Rollout.
+
+An Installation has the name of its release. That of another source is KIND.NAME, with a digest for kinds that are no
+workloads, which may differ in upper and lower case alone. Where a release has that very name, it is KIND.DIGEST, longer
+than the name of a release can be: an Installation is never of two sources.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Final
+
+from licet.controller.releases import ReleaseKey
+from licet.controller.workloads import WORKLOAD_KINDS, Ref, Workload
+from licet.resources.installation import SourceKind
+
+InstallationKey = tuple[str, str]  # namespace and name
+
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123 subdomain
+_NAME_LENGTH: Final = 253
+_SHORT_DIGEST: Final = 10
+_NAMED_ALONE: Final = frozenset({*WORKLOAD_KINDS, SourceKind.APPLICATION})
+
+
+class Sources:
+    """The workloads of the cluster; `is_release` tells whether there is a Helm release of that namespace and name."""
+
+    def __init__(self, is_release: Callable[[ReleaseKey], bool]) -> None:
+        self._is_release = is_release
+        self._workloads: dict[Ref, Workload] = {}
+        self._inside: defaultdict[Ref, set[Ref]] = defaultdict(set)  # by all that they may belong to
+        self._named: dict[InstallationKey, Ref] = {}
+
+    def set(self, ref: Ref, workload: Workload | None) -> frozenset[Ref]:
+        """Take in a workload, or its deletion; gives the sources that this concerns."""
+        concerned = {self.of(ref)} if ref in self._workloads or ref in self._inside else set()
+        for parent in _parents(self._workloads.pop(ref, None)):
+            self._inside[parent].discard(ref)
+            if not self._inside[parent]:
+                del self._inside[parent]
+        if workload is not None:
+            self._workloads[ref] = workload
+            for parent in _parents(workload):
+                self._inside[parent].add(ref)
+            concerned.add(self.of(ref))
+        return frozenset(concerned)
+
+    def of(self, ref: Ref) -> Ref:
+        """Give the source of a workload."""
+        *_, source = self._path(ref)
+        return source
+
+    def __iter__(self) -> Iterator[tuple[Ref, Workload]]:
+        return iter(self._workloads.items())
+
+    def within(self, ref: Ref) -> Iterator[tuple[Ref, Workload]]:
+        """List a workload, or what a tool has brought, with everything inside."""
+        seen: set[Ref] = set()
+        waiting = [ref]
+        while waiting:
+            current = waiting.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            if (workload := self._workloads.get(current)) is not None:
+                yield current, workload
+            waiting += self._inside.get(current, ())
+
+    def members(self, source: Ref) -> Iterator[tuple[Ref, Workload]]:
+        """List the workloads of a source, each with the topmost object that it belongs to."""
+        for ref, workload in self.within(source):
+            path = self._path(ref)
+            if path[-1] == source:
+                yield next((each for each in reversed(path) if each.kind not in _TOOLS), ref), workload
+
+    def is_orphan(self, source: Ref) -> bool:
+        """Tell whether workloads belong to a workload that is not there: it is about to be heard of, or never was."""
+        return source.kind in WORKLOAD_KINDS and source not in self._workloads and source in self._inside
+
+    # -- Installations -------------------------------------------------------------------------------------------------
+
+    def installation(self, source: Ref) -> InstallationKey:
+        """Give the Installation of a source."""
+        if source.kind == SourceKind.RELEASE:
+            return source.namespace, source.name
+        short, long = _names(source)
+        key = source.namespace, long if not short or self._is_release((source.namespace, short)) else short
+        self._named[key] = source
+        return key
+
+    def source(self, installation: InstallationKey) -> Ref | None:
+        """Give the source of an Installation, unless that is a release, or `installation` was never asked about it."""
+        source = self._named.get(installation)
+        if source is None or self.installation(source) != installation:
+            return None
+        return source
+
+    def displaced(self, release: ReleaseKey) -> tuple[InstallationKey, ...]:
+        """Give the Installations of the source that loses its name to a release, or gets it back."""
+        source = self._named.get(release)
+        return tuple((source.namespace, name) for name in _names(source)) if source is not None else ()
+
+    def forget(self, installation: InstallationKey) -> None:
+        """Take in that there is nothing of which this would be the Installation."""
+        self._named.pop(installation, None)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _path(self, ref: Ref) -> list[Ref]:
+        """List a workload, what made it, and so on up to the source; a circle, which only forgery makes, has none."""
+        path = [ref]
+        while (parent := self._parent(path[-1])) is not None:
+            if parent in path:
+                return [ref]
+            path.append(parent)
+        return path
+
+    def _parent(self, ref: Ref) -> Ref | None:
+        return next((each for each in _parents(self._workloads.get(ref)) if self._exists(each)), None)
+
+    def _exists(self, parent: Ref) -> bool:
+        return parent.kind != SourceKind.RELEASE or self._is_release((parent.namespace, parent.name))
+
+
+_TOOLS: Final = frozenset(SourceKind)
+
+
+def _parents(workload: Workload | None) -> Iterator[Ref]:
+    """List what a workload may belong to, the first that there is being the right one."""
+    if workload is not None:
+        yield from filter(None, (workload.owner, workload.release, workload.application))
+
+
+def _names(source: Ref) -> tuple[str, str]:
+    """Give the names that an Installation may have; the short one is empty where it would be no name."""
+    kind, digest = source.kind.lower(), sha256(f"{source.kind}/{source.name}".encode()).hexdigest()
+    short = f"{kind}.{source.name}" + ("" if source.kind in _NAMED_ALONE else f".{digest[:_SHORT_DIGEST]}")
+    fits = len(short) <= _NAME_LENGTH and _NAME.fullmatch(short)
+    return short if fits else "", f"{kind}.{digest}"
