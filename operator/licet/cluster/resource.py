@@ -64,6 +64,13 @@ EVENTS: Final = Resource("", "v1", "events", namespaced=True)
 NAMESPACES: Final = Resource("", "v1", "namespaces", namespaced=False)
 PODS: Final = Resource("", "v1", "pods", namespaced=True)
 SECRETS: Final = Resource("", "v1", "secrets", namespaced=True)
+REPLICATION_CONTROLLERS: Final = Resource("", "v1", "replicationcontrollers", namespaced=True)
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", namespaced=True)
+STATEFUL_SETS: Final = Resource("apps", "v1", "statefulsets", namespaced=True)
+DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", namespaced=True)
+REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", namespaced=True)
+JOBS: Final = Resource("batch", "v1", "jobs", namespaced=True)
+CRON_JOBS: Final = Resource("batch", "v1", "cronjobs", namespaced=True)
 WEBHOOK_CONFIGURATIONS: Final = Resource(
     "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", namespaced=False
 )
