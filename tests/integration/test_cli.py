@@ -15,7 +15,7 @@ from controlplane import ApiError, Cluster
 from licet.cluster.records import KeptToken, SecretRef
 from licet.core.memory import Memory
 from licet.core.timestamps import format_instant
-from support.admission import release_secret
+from support.admission import release_config_map, release_secret
 from support.command_line import Answer, licet
 from support.gate_process import apply, install, kubectl
 from support.helm_releases import release_document
@@ -307,6 +307,18 @@ def test_explain_goes_by_the_inventory_where_the_release_may_not_be_read(site: S
     assert answer.code == 0
     assert "yes        Licensed" in answer.out
     assert "note: what the inventory has is shown: the cluster does not let you" in answer.out
+
+
+def test_release_in_a_config_map_is_explained_like_one_in_a_secret(site: Site) -> None:
+    site.apply_license()
+    document = release_document(
+        site.vendor.product, "2.4.1", name="web", namespace=site.team, revision=3, status="deployed"
+    )
+    site.cluster.request("POST", f"/api/v1/namespaces/{site.team}/configmaps", release_config_map(document))
+    answer = site.explain("web")
+    assert answer.code == 0
+    assert f"Release web in namespace {site.team}, revision 3 (deployed, in a ConfigMap)\n" in answer.out
+    assert "yes        Licensed" in answer.out
 
 
 def test_release_that_is_not_there_can_not_be_explained(site: Site) -> None:

@@ -14,14 +14,14 @@ from licet.cli.output import Format, emit, output_option, printable, table
 from licet.cli.program import Command, Example, Group, examples
 from licet.cluster.api import KubeApi
 from licet.cluster.errors import ApiError
-from licet.cluster.resource import INSTALLATIONS, SECRETS
-from licet.cluster.state import secret_data
+from licet.cluster.releases import list_revisions, read_payload
+from licet.cluster.resource import INSTALLATIONS
 from licet.controller.releases import Releases, Revision
 from licet.core.claims import Grant
 from licet.core.errors import ReleaseError
 from licet.core.evaluate import contributions
 from licet.core.reasons import State
-from licet.core.release import RELEASE_TYPE, Release, decode_release
+from licet.core.release import Release, Storage, decode_release
 from licet.core.subjects import Origin, Subject, find_subjects
 from licet.core.timestamps import format_instant
 from licet.core.vendors import ProductClaim
@@ -81,7 +81,7 @@ class _Found:
 
     name: str
     namespace: str
-    revision: Revision | None  # the one that runs, where the caller may read it
+    running: tuple[Revision, ...]  # of each storage that Helm has one in, where the caller may read them
     charts: tuple[ChartVerdict, ...]  # as judged for this namespace, without what is remembered
     history: Sequence[Mapping[str, Any]]  # of the Installation
     covered: tuple[Mapping[str, str | None], ...]  # by the licenses that this namespace has of these products
@@ -94,16 +94,17 @@ async def _read(api: KubeApi, *, operator_namespace: str, namespace: str, name: 
         get_object(api, INSTALLATIONS.path(namespace, name)),
         _read_running(api, namespace, name),
     )
-    if installation is None and running is None:
+    if installation is None and not running:
         raise ClusterError(problem or f"there is no Helm release {name!r} in namespace {namespace!r}")
     status = (installation or {}).get("status") or {}
-    subjects = tuple(_listed(status)) if running is None else find_subjects(running.release, facts.registry)
+    found = dict.fromkeys(subject for each in running for subject in find_subjects(each.release, facts.registry))
+    subjects = tuple(found if running else _listed(status))
     reference = ReleaseRef(name, (facts.namespace,))
     claims = dict.fromkeys((subject.claim.vendor, subject.claim.product) for subject in subjects)
     return _Found(
         name=name,
         namespace=namespace,
-        revision=running.revision if running else None,
+        running=tuple(each.revision for each in running),
         charts=judge(subjects, reference, facts.registry, facts.assessment, RanHere()).charts,
         history=status.get("history") or (),
         covered=tuple(entry for claim in claims for entry in _covered(facts, *claim)),
@@ -117,29 +118,22 @@ class _Running:
     release: Release
 
 
-async def _read_running(api: KubeApi, namespace: str, name: str) -> tuple[_Running | None, str]:
-    """Read the revision of a release that runs; None and perhaps the reason where there is none that can be read."""
+async def _read_running(api: KubeApi, namespace: str, name: str) -> tuple[list[_Running], str]:
+    """Read what runs of a release; nothing, and perhaps the reason, where there is nothing that can be read."""
     releases = Releases()
     try:
-        listed = await api.list(
-            SECRETS.path(namespace),
-            label_selector=f"owner=helm,name={name}",
-            field_selector=f"type={RELEASE_TYPE}",
-            metadata_only=True,
-        )
-        for secret in listed.items:
-            releases.set(namespace, None, Revision.read(secret))
-        revision = releases.running((namespace, name))
-        if revision is None:
-            return None, ""
-        payload = secret_data(await api.get(SECRETS.path(namespace, revision.secret))).get("release", b"")
-        return _Running(revision, decode_release(payload)), ""
+        for storage, obj in await list_revisions(api, namespace, name):
+            releases.set(namespace, None, Revision.read(storage, obj))
+        return [
+            _Running(each, decode_release(await read_payload(api, each.storage, namespace, each.object_name)))
+            for each in releases.running((namespace, name))
+        ], ""
     except ApiError as error:
         if not error.is_forbidden:
             raise
-        return None, f"what the inventory has is shown: {describe_refusal(error)}"
+        return [], f"what the inventory has is shown: {describe_refusal(error)}"
     except ReleaseError as error:
-        return None, f"what the inventory has is shown: the release can't be read: {error}"
+        return [], f"what the inventory has is shown: the release can't be read: {error}"
 
 
 def _listed(status: Mapping[str, Any]) -> Iterator[Subject]:
@@ -173,9 +167,8 @@ def _chart_entries(grant: Grant) -> list[tuple[str, str]]:
 
 
 def _lines(found: _Found) -> Iterator[str]:
-    revision = found.revision
     where = f"Release {found.name} in namespace {found.namespace}"
-    yield printable(f"{where}, revision {revision.number} ({revision.status})" if revision else where)
+    yield printable(", ".join((where, *map(_describe_revision, found.running))))
     if found.charts:
         yield "\n" + table(
             ("CHART", "VERSION", "PRODUCT", "LICENSED", "REASON", "LICENSE"), [_row(chart) for chart in found.charts]
@@ -199,6 +192,11 @@ def _lines(found: _Found) -> Iterator[str]:
     yield from (f"\nnote: {printable(note)}" for note in found.notes)
 
 
+def _describe_revision(revision: Revision) -> str:
+    stored = "" if revision.storage is Storage.SECRET else f", in a {revision.storage}"  # Secrets are Helm's default
+    return f"revision {revision.number} ({revision.status}{stored})"
+
+
 def _row(chart: ChartVerdict) -> tuple[str, ...]:
     subject, licensed = chart.subject, _yes_no(chart.result is Result.ALLOWED)
     return subject.name, subject.version or "unknown", subject.claim.product, licensed, chart.ground, chart.license
@@ -212,7 +210,7 @@ def _document(found: _Found) -> dict[str, object]:
     return {
         "release": found.name,
         "namespace": found.namespace,
-        "revision": found.revision.number if found.revision else None,
+        "revision": found.running[0].number if found.running else None,
         "charts": [describe_chart(chart) for chart in found.charts],
         "history": list(found.history),
         "covered": list(found.covered),

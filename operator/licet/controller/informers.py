@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.records import read_images, read_namespace
+from licet.cluster.releases import RELEASE_OBJECTS
 from licet.cluster.resource import CONFIG_MAPS, NAMESPACES, PODS, SECRETS, WEBHOOK_CONFIGURATIONS, WORKLOAD_POLICIES
 from licet.cluster.state import MEMORY_NAME, TOKENS_NAME
 from licet.cluster.watch import Informer
 from licet.cluster.watch import Key as ObjectKey
 from licet.controller.certificates import CA_SECRET, SERVING_SECRET, WEBHOOK_CONFIGURATION
 from licet.controller.children import MANAGED_BY_SELECTOR, RESOURCES, Child
-from licet.controller.inventory import RELEASE_FIELD_SELECTOR
 from licet.controller.queue import Item, Kind
 from licet.controller.releases import Revision
 from licet.controller.world import World, WrittenPolicy
@@ -74,15 +74,16 @@ class Informers:
             metadata_only=True,
         )
         if inventory:
-            yield Informer(
-                api,
-                SECRETS,
-                Revision.read,
-                self._on_revision,
-                field_selector=RELEASE_FIELD_SELECTOR,
-                metadata_only=True,
-            )
-
+            for storage, objects in RELEASE_OBJECTS.items():
+                yield Informer(
+                    api,
+                    objects.resource,
+                    partial(Revision.read, storage),
+                    self._on_revision,
+                    field_selector=objects.field_selector,
+                    label_selector=objects.label_selector,
+                    metadata_only=True,
+                )
         if workload_policies:
             yield Informer(api, WORKLOAD_POLICIES, WrittenPolicy.read, self._on_workload_policy)
             yield Informer(api, PODS, read_images, self._on_pod)

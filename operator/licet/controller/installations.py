@@ -23,7 +23,7 @@ def installation_status(
     observed: Observed,
     verdicts: Verdicts,
     *,
-    running: int | None,
+    installed: Sequence[ChartVerdict],
     now: int,
 ) -> InstallationStatus:
     """Say what is installed.
@@ -33,10 +33,9 @@ def installation_status(
         record: what the Installation has said before.
         observed: the Installation as it is.
         verdicts: about the protected charts of the revisions that matter now.
-        running: the revision that runs, one of these; None where nothing does.
+        installed: those of them about what runs.
         now: epoch seconds.
     """
-    installed = verdicts[running] if running is not None else ()
     return InstallationStatus(
         observed_generation=observed.generation,
         source=Source(kind=SourceKind.RELEASE, name=release),

@@ -1,30 +1,32 @@
 """Keeping the inventory: an Installation for each Helm release with a protected chart.
 
 It tells auditors what is installed and by which license, and the gate what runs and what once ran licensed. Each new
-revision of a release is read once. An Installation has no owner, since Helm prunes old revisions before it writes the
-new one; it is deleted when a live list finds no revision of the release.
+revision of a release is read once, also when the next one takes its place before anybody looks. What was superseded
+before the controller started is read only of releases that have, or had, a protected chart. An Installation has no
+owner, since Helm prunes old revisions before it writes the new one; it is deleted when a live list finds no revision of
+the release.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from licet.cluster.api import KubeApi
 from licet.cluster.errors import ApiError
-from licet.cluster.resource import INSTALLATIONS, SECRETS
-from licet.cluster.state import secret_data
+from licet.cluster.releases import list_revisions, read_payload
+from licet.cluster.resource import INSTALLATIONS
 from licet.controller.installations import Verdicts, first_unlicensed, installation_status
 from licet.controller.observed import Observed
 from licet.controller.releases import ReleaseKey, Revision
 from licet.controller.world import InstallationRecord, World
 from licet.controller.writer import StatusWriter
+from licet.core import bounds
 from licet.core.errors import ReleaseError
-from licet.core.release import RELEASE_TYPE, decode_release
+from licet.core.release import decode_release
 from licet.core.subjects import Subject, find_subjects
-from licet.core.verdict import RanHere, ReleaseRef, judge
+from licet.core.verdict import ChartVerdict, RanHere, ReleaseRef, judge
 from licet.resources.base import GROUP, VERSION
-
-RELEASE_FIELD_SELECTOR: Final = f"type={RELEASE_TYPE}"
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -53,45 +55,63 @@ class Inventory:
         world = self._world
         latest = world.releases.latest(key)
         observed = world.observed[INSTALLATIONS].get(key)
-        if latest is None:
+        if not latest:
             world.subjects.pop(key, None)
-            if observed is not None and not await self._has_revisions(key):
+            if observed is not None and not await list_revisions(self._api, *key):
                 await self._delete(key, observed)
             return
         if key[0] not in world.namespaces:
             return  # it is being deleted, or new: then its labels, on which licenses may depend, are on their way
+        record = world.installations.get(key, InstallationRecord())
         running = world.releases.running(key)
-        revisions = {latest, running or latest}
-        verdicts = await self._judge(key, revisions)
+        current = (*latest, *running)
+        verdicts = await self._judge(key, (*current, *self._others(key, record, protected=observed is not None)))
+        if verdicts is not None and observed is None and any(verdicts.values()):
+            verdicts = await self._judge(key, (*current, *self._others(key, record, protected=True)))
         if verdicts is None or (observed is None and not any(verdicts.values())):
             return
-        record = world.installations.get(key, InstallationRecord())
-        if first_unlicensed(verdicts, record.history):
+        if first_unlicensed(_by_number(verdicts), record.history):
             await self._refresh()
-            verdicts = await self._judge(key, revisions)
+            verdicts = await self._judge(key, verdicts)
         observed = observed or await self._create(key)
         if verdicts is None or observed is None:
             return
-        status = installation_status(
-            key[1], record, observed, verdicts, running=running.number if running is not None else None, now=now
-        )
+        installed = _distinct(verdict for revision in running for verdict in verdicts[revision])
+        status = installation_status(key[1], record, observed, _by_number(verdicts), installed=installed, now=now)
         await self._writer.write(INSTALLATIONS, key, observed, status)
         if key in world.observed[INSTALLATIONS]:
             world.installations[key] = InstallationRecord(status.first_seen, status.history)
 
-    async def _judge(self, key: ReleaseKey, revisions: Iterable[Revision]) -> Verdicts | None:
+    def _others(self, key: ReleaseKey, record: InstallationRecord, *, protected: bool) -> list[Revision]:
+        """List the revisions that the history lacks, though others may have taken their place since.
+
+        Of a release without a protected chart, these are only those that came after the first look at it.
+        """
+        newest = self._world.releases.newest(key, bounds.INSTALLATION_REVISIONS)
+        if not protected:
+            read = self._world.subjects.get(key, {})
+            looked_at = {each.storage: each.number for each in newest if each.uid in read}  # the last is the first
+            newest = [each for each in newest if each.number >= looked_at.get(each.storage, each.number + 1)]
+        if len({revision.storage for revision in newest}) == 1:  # else two revisions have one number
+            remembered = {entry.revision for entry in record.history}
+            newest = [revision for revision in newest if revision.number not in remembered]
+        return newest
+
+    async def _judge(
+        self, key: ReleaseKey, revisions: Iterable[Revision]
+    ) -> Mapping[Revision, Sequence[ChartVerdict]] | None:
         """Judge the protected charts of some revisions by the licenses alone; None where one has just vanished."""
-        subjects: dict[int, tuple[Subject, ...]] = {}
+        subjects: dict[Revision, tuple[Subject, ...]] = {}
         for revision in revisions:
             found = await self._subjects(key, revision)
             if found is None:
                 return None  # Helm has pruned it, and its own event is on the way
-            subjects[revision.number] = found
+            subjects[revision] = found
         world = self._world
         release = ReleaseRef(key[1], (world.namespace(key[0]),))
         return {
-            number: judge(found, release, world.registry, world.assessment, RanHere()).charts
-            for number, found in subjects.items()
+            revision: judge(found, release, world.registry, world.assessment, RanHere()).charts
+            for revision, found in subjects.items()
         }
 
     async def _subjects(self, key: ReleaseKey, revision: Revision) -> tuple[Subject, ...] | None:
@@ -100,8 +120,7 @@ class Inventory:
         if revision.uid in known:
             return known[revision.uid]
         try:
-            secret = await self._api.get(SECRETS.path(key[0], revision.secret))
-            payload = secret_data(secret).get("release", b"")
+            payload = await read_payload(self._api, revision.storage, key[0], revision.object_name)
             subjects = find_subjects(decode_release(payload), self._world.registry)
         except ApiError as error:
             if not error.is_not_found:
@@ -114,16 +133,6 @@ class Inventory:
         kept = {uid: found for uid, found in self._world.subjects.get(key, {}).items() if uid in still_there}
         self._world.subjects[key] = {**kept, revision.uid: subjects}
         return subjects
-
-    async def _has_revisions(self, key: ReleaseKey) -> bool:
-        namespace, release = key
-        page = await self._api.list(
-            SECRETS.path(namespace),
-            label_selector=f"owner=helm,name={release}",
-            field_selector=RELEASE_FIELD_SELECTOR,
-            metadata_only=True,
-        )
-        return bool(page.items)
 
     async def _create(self, key: ReleaseKey) -> Observed | None:
         """Make an Installation without a status; None where its namespace is being deleted."""
@@ -143,3 +152,16 @@ class Inventory:
         except ApiError as error:
             if not (error.is_not_found or error.is_conflict):
                 raise
+
+
+def _by_number(verdicts: Mapping[Revision, Sequence[ChartVerdict]]) -> Verdicts:
+    """Put the verdicts about revisions of one number together, which is one revision unless both storages have it."""
+    by_number: defaultdict[int, list[ChartVerdict]] = defaultdict(list)
+    for revision, charts in verdicts.items():
+        by_number[revision.number] += charts
+    return by_number
+
+
+def _distinct(verdicts: Iterable[ChartVerdict]) -> tuple[ChartVerdict, ...]:
+    """Leave out repetitions: while a release is moved to the other storage, both have the same."""
+    return tuple({(each.subject.name, each.subject.version): each for each in verdicts}.values())

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from support.admission import release_secret
+from support.admission import release_config_map, release_secret
 from support.controller_site import NAMESPACE, eventually, log_lines
 from support.helm_releases import release_document
 
@@ -12,9 +12,10 @@ from support.helm_releases import release_document
 class Helm:
     """Writes releases of the vendor's chart in the way of Helm."""
 
-    def __init__(self, site, release: str = "web", namespace: str | None = None) -> None:
+    def __init__(self, site, release: str = "web", namespace: str | None = None, storage: str = "Secret") -> None:
         self.site = site
         self.release = release
+        self.storage = storage
         self.namespace = namespace or site.namespace
 
     def revision(
@@ -30,18 +31,20 @@ class Helm:
             status=status,
             **document,
         )
-        self.site.cluster.request("POST", f"/api/v1/namespaces/{self.namespace}/secrets", release_secret(body))
+        stored = (release_secret if self.storage == "Secret" else release_config_map)(body)
+        plural = f"{self.storage.lower()}s"
+        self.site.cluster.request("POST", f"/api/v1/namespaces/{self.namespace}/{plural}", stored)
 
     def mark(self, number: int, status: str) -> None:
         """Change the status of a revision."""
         patch = {"metadata": {"labels": {"status": status}}}
-        self.site.patch("Secret", self._secret(number), patch, namespace=self.namespace)
+        self.site.patch(self.storage, self._object(number), patch, namespace=self.namespace)
 
     def prune(self, number: int) -> None:
         """Delete a revision."""
-        self.site.delete("Secret", self._secret(number), namespace=self.namespace)
+        self.site.delete(self.storage, self._object(number), namespace=self.namespace)
 
-    def _secret(self, number: int) -> str:
+    def _object(self, number: int) -> str:
         return f"sh.helm.release.v1.{self.release}.v{number}"
 
     # -- what the inventory says of it ---------------------------------------------------------------------------------
@@ -108,6 +111,32 @@ def test_upgrade_shows_once_it_is_deployed(helm):
     eventually(lambda: helm.installed() == [f"{product} 2.5.0"])
     assert helm.history() == [(1, "2.4.1", True), (2, "2.5.0", True)]
     assert helm.status()["firstSeen"] == first_seen
+
+
+def test_release_in_config_maps_is_followed_from_install_to_uninstall(helm):
+    release = Helm(helm.site, storage="ConfigMap")
+    product = helm.site.product
+    release.revision(1, "2.4.1")
+    eventually(lambda: release.installed() == [f"{product} 2.4.1"])
+    release.revision(2, "3.0.0")
+    release.mark(1, "superseded")
+    eventually(lambda: release.installed() == [f"{product} 3.0.0"])
+    assert release.licensed() == ("False", "VersionNotCovered")
+    assert release.history() == [(1, "2.4.1", True), (2, "3.0.0", False)]
+    release.prune(1)
+    release.prune(2)
+    eventually(lambda: helm.site.find("Installation", "web") is None)
+
+
+def test_release_in_both_storages_is_one_installation_of_all_that_runs(helm):
+    product = helm.site.product
+    moved = Helm(helm.site, storage="ConfigMap")
+    helm.revision(1, "2.4.1")
+    moved.revision(1, "2.5.0")
+    eventually(lambda: helm.installed() == [f"{product} 2.4.1", f"{product} 2.5.0"])
+    helm.prune(1)
+    eventually(lambda: helm.installed() == [f"{product} 2.5.0"])
+    assert helm.history() == [(1, "2.4.1", True), (1, "2.5.0", True)]
 
 
 def test_failed_upgrade_leaves_what_ran(helm):

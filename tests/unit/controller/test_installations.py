@@ -141,10 +141,11 @@ def test_license_is_looked_for_once_more_before_something_is_first_remembered_as
 
 
 def status(
-    *verdicts: ChartVerdict, record: InstallationRecord | None = None, running: int | None = 1, now: int = NOW
+    *verdicts: ChartVerdict, record: InstallationRecord | None = None, runs: bool = True, now: int = NOW
 ) -> InstallationStatus:
+    installed = verdicts if runs else ()
     return installation_status(
-        "platform", record or InstallationRecord(), FRESH, {1: verdicts}, running=running, now=now
+        "platform", record or InstallationRecord(), FRESH, {1: verdicts}, installed=installed, now=now
     )
 
 
@@ -186,7 +187,7 @@ def test_installation_says_of_each_chart_why_it_is_not_licensed():
 
 
 def test_where_nothing_runs_the_history_goes_on():
-    found = status(verdict(), running=None)
+    found = status(verdict(), runs=False)
     assert licensed(found) == ("True", "NothingRuns")
     assert found.charts == ()
     assert found.history == (past(1),)

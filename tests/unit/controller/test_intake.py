@@ -6,6 +6,7 @@ import pytest
 from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS
 from licet.controller.queue import Item, Kind
 from licet.controller.releases import Revision
+from licet.core.release import Storage
 from support.known_world import KnownWorld, entitlement_manifest, license_manifest
 from support.vendor_simulator import VendorSimulator
 
@@ -101,7 +102,7 @@ def test_vendor_has_all_licenses_judged_and_its_rivals_and_entitlements_looked_a
 
 
 def test_releases_are_looked_at_again_when_a_vendor_claims_something_else_and_only_then(known, acme):
-    revision = Revision("web.v1", "u-1", "web", 1, "deployed")
+    revision = Revision(Storage.SECRET, "web.v1", "u-1", "web", 1, "deployed")
     known.world.releases.set("prod-eu", None, revision)
     known.world.subjects["prod-eu", "web"] = {"u-1": ()}
     known.take(VENDORS, acme.vendor_manifest(enforcement="Warn"), generation=2)

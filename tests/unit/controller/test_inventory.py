@@ -7,19 +7,23 @@ import pytest
 from aiohttp import web
 
 from licet.cluster.api import KubeApi
+from licet.cluster.errors import ApiError
 from licet.cluster.events import EventRecorder
 from licet.cluster.resource import INSTALLATIONS, LICENSES, VENDORS
 from licet.controller.queue import Item, Kind
 from licet.controller.reconciling import Reconciler
 from licet.controller.releases import Revision
+from licet.core import bounds
+from licet.core.release import Storage
 from scripted_server import ScriptedServer, page, refusal
-from support.admission import release_secret
+from support.admission import release_config_map, release_secret
 from support.helm_releases import release_document
 from support.known_world import KnownWorld
 from support.vendor_simulator import NOW, YEAR, VendorSimulator
 
 KEY = ("prod-eu", "platform")
-RELEASES = "/api/v1/namespaces/prod-eu/secrets"
+RELEASES = "/api/v1/namespaces/prod-eu"
+SECRET = f"{RELEASES}/secrets/sh.helm.release.v1.platform"
 
 
 @dataclass
@@ -28,37 +32,60 @@ class Cluster:
 
     server: ScriptedServer
     acme: VendorSimulator = field(default_factory=VendorSimulator)
-    secrets: dict[str, Any] = field(default_factory=dict)
+    stored: dict[tuple[Storage, str], Any] = field(default_factory=dict)
     licenses: list[Any] = field(default_factory=list)
+    failing: str = ""  # how the path ends that is answered with an error
 
     def __post_init__(self) -> None:
         self.known = KnownWorld(self.acme)
         self.known.namespaces("prod-eu")
         self.server.will(self.respond)
 
-    def release(self, name: str = "platform", revision: int = 1, *, chart: str = "acme-platform") -> None:
+    def release(
+        self,
+        name: str = "platform",
+        revision: int = 1,
+        *,
+        chart: str = "acme-platform",
+        version: str = "",
+        status: str = "deployed",
+        storage: Storage = Storage.SECRET,
+    ) -> None:
         """Install or upgrade a release, as the API server knows it and the controller has heard."""
-        document = release_document(chart, f"1.{revision}.0", name=name, revision=revision, status="deployed")
-        secret = release_secret(document)
-        secret_name = secret["metadata"]["name"]
-        secret["metadata"] |= {"uid": f"u-{secret_name}", "resourceVersion": "1"}
-        self.secrets[secret_name] = secret
-        self.known.world.releases.set("prod-eu", None, Revision.read(secret))
+        version = version or f"1.{revision}.0"
+        document = release_document(chart, version, name=name, revision=revision, status=status)
+        obj = (release_secret if storage is Storage.SECRET else release_config_map)(document)
+        object_name = obj["metadata"]["name"]
+        obj["metadata"] |= {"uid": f"u-{storage}-{object_name}", "resourceVersion": "1"}
+        self.stored[storage, object_name] = obj
+        self.known.world.releases.set("prod-eu", None, Revision.read(storage, obj))
 
-    def prune(self, name: str = "platform", revision: int = 1, *, heard_of: bool = True) -> None:
-        """Delete a revision."""
-        secret = self.secrets.pop(f"sh.helm.release.v1.{name}.v{revision}")
+    def prune(
+        self,
+        name: str = "platform",
+        revision: int = 1,
+        *,
+        heard_of: bool = True,
+        stays: bool = False,
+        storage: Storage = Storage.SECRET,
+    ) -> None:
+        """Delete a revision; one that `stays` is only no longer heard of."""
+        key = storage, f"sh.helm.release.v1.{name}.v{revision}"
+        obj = self.stored[key] if stays else self.stored.pop(key)
         if heard_of:
-            self.known.world.releases.set("prod-eu", Revision.read(secret), None)
+            self.known.world.releases.set("prod-eu", Revision.read(storage, obj), None)
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
+        if self.failing and request.path.endswith(self.failing):
+            return await refusal(500, "InternalError")(request)
         head, _, last = request.path.rpartition("/")
         if request.method == "GET":
-            if head == RELEASES:
-                found = self.secrets.get(last)
-                return await refusal(404, "NotFound")(request) if found is None else web.json_response(found)
-            items = {"secrets": list(self.secrets.values()), "licenses": self.licenses}
-            items["vendors"] = [self.known.stored(self.acme.vendor_manifest())]
+            items = {"licenses": self.licenses, "vendors": [self.known.stored(self.acme.vendor_manifest())]}
+            for storage, plural in ((Storage.SECRET, "secrets"), (Storage.CONFIG_MAP, "configmaps")):
+                if head == f"{RELEASES}/{plural}":
+                    found = self.stored.get((storage, last))
+                    return await refusal(404, "NotFound")(request) if found is None else web.json_response(found)
+                items[plural] = [obj for (where, _), obj in self.stored.items() if where is storage]
             return await page(*items.get(last, []))(request)
         body = json.loads(self.server.bodies[-1] or b"{}")
         metadata = body["metadata"] if isinstance(body, dict) and "metadata" in body else {"name": last}
@@ -68,6 +95,11 @@ class Cluster:
     def asked(self, ending: str) -> int:
         """How often something was asked for."""
         return sum(f"{each.method} {each.path}".endswith(ending) for each in self.server.requests)
+
+    def installed(self) -> list[str]:
+        """The versions that the status says are installed, as it was last written."""
+        _, status = json.loads(next(body for body in reversed(self.server.bodies) if b'"/status"' in body))
+        return [chart["version"] for chart in status["value"].get("charts", ())]
 
     def history(self, key: tuple[str, str] = KEY) -> list[tuple[str, bool]]:
         return [(entry.version, entry.licensed) for entry in self.known.world.installations[key].history]
@@ -117,8 +149,100 @@ async def test_revision_is_read_once(cluster, reconcile):
     cluster.release()
     for _ in range(3):
         await reconcile()
-    assert cluster.asked("GET /api/v1/namespaces/prod-eu/secrets/sh.helm.release.v1.platform.v1") == 1
+    assert cluster.asked(f"GET {SECRET}.v1") == 1
     assert cluster.asked("/installations/platform/status") == 1
+
+
+async def test_revision_that_was_superseded_before_anybody_looked_is_remembered(cluster, reconcile):
+    cluster.release(revision=1, status="superseded")
+    cluster.release(revision=2, status="superseded", version="1.1.0")
+    cluster.release(revision=3)
+    await reconcile()
+    assert cluster.history() == [("1.1.0", False), ("1.3.0", False)]
+    assert cluster.installed() == ["1.3.0"]
+    for revision in (4, 5, 6):
+        cluster.release(revision=revision, status="deployed" if revision == 6 else "superseded")
+    await reconcile()
+    await reconcile()
+    assert [version for version, _ in cluster.history()] == ["1.1.0", "1.3.0", "1.4.0", "1.5.0", "1.6.0"]
+    assert [cluster.asked(f"GET {SECRET}.v{revision}") for revision in range(1, 7)] == [1] * 6
+
+
+async def test_revision_that_the_history_has_is_not_read_again_after_a_restart(cluster, reconcile):
+    cluster.release(revision=1, status="superseded")
+    cluster.release(revision=2, status="superseded")
+    cluster.release(revision=3)
+    await reconcile()
+    cluster.known.world.subjects.clear()
+    await reconcile()
+    assert [cluster.asked(f"GET {SECRET}.v{revision}") for revision in (1, 2, 3)] == [1, 1, 2]
+
+
+async def test_revision_that_was_read_but_could_not_be_written_down_is_not_lost(cluster, reconcile):
+    cluster.release(revision=1, status="superseded")
+    cluster.release(revision=2)
+    cluster.failing = "/installations/platform/status"
+    with pytest.raises(ApiError):
+        await reconcile()
+    cluster.failing = ""
+    await reconcile()
+    assert [version for version, _ in cluster.history()] == ["1.1.0", "1.2.0"]
+
+
+async def test_protected_revision_between_others_is_remembered_if_it_came_after_the_first_look(cluster, reconcile):
+    cluster.release(revision=1, status="superseded")
+    cluster.release(revision=2, chart="web")
+    await reconcile()
+    assert cluster.asked(f"GET {SECRET}.v1") == 0, "what was superseded long ago is not read of every release"
+    cluster.release(revision=3, status="superseded")
+    cluster.release(revision=4, chart="web")
+    await reconcile()
+    assert [version for version, _ in cluster.history()] == ["1.1.0", "1.3.0"]
+    assert cluster.installed() == []
+
+
+async def test_no_more_than_the_newest_revisions_are_read(cluster, reconcile, monkeypatch):
+    monkeypatch.setattr(bounds, "INSTALLATION_REVISIONS", 3)
+    for revision in range(1, 7):
+        cluster.release(revision=revision, status="deployed" if revision == 6 else "superseded")
+    await reconcile()
+    await reconcile()
+    assert [version for version, _ in cluster.history()] == ["1.4.0", "1.5.0", "1.6.0"]
+
+
+async def test_release_in_config_maps_has_an_installation_like_one_in_secrets(cluster, reconcile):
+    cluster.release(storage=Storage.CONFIG_MAP)
+    await reconcile()
+    assert (cluster.installed(), cluster.history()) == (["1.1.0"], [("1.1.0", False)])
+    cluster.prune(storage=Storage.CONFIG_MAP, stays=True)
+    await reconcile()
+    assert cluster.asked("DELETE /apis/licet.dev/v1alpha1/namespaces/prod-eu/installations/platform") == 0
+    cluster.stored.clear()
+    await reconcile()
+    assert cluster.asked("DELETE /apis/licet.dev/v1alpha1/namespaces/prod-eu/installations/platform") == 1
+
+
+async def test_release_in_both_storages_is_one_installation_of_all_that_runs_and_ran(cluster, reconcile):
+    cluster.release(revision=1, version="1.0.0", status="superseded")
+    cluster.release(revision=2, version="2.0.0")
+    cluster.release(revision=1, version="3.0.0", status="superseded", storage=Storage.CONFIG_MAP)
+    cluster.release(revision=2, version="4.0.0", storage=Storage.CONFIG_MAP)
+    await reconcile()
+    assert cluster.installed() == ["2.0.0", "4.0.0"]
+    assert [version for version, _ in cluster.history()] == ["1.0.0", "3.0.0", "2.0.0", "4.0.0"]
+    before = cluster.asked("/installations/platform/status")
+    await reconcile()
+    assert cluster.asked("/installations/platform/status") == before, "the storages do not take turns"
+
+
+async def test_release_that_is_moved_to_the_other_storage_keeps_its_memory(cluster, reconcile):
+    cluster.release(version="2.0.0")
+    cluster.release(version="2.0.0", storage=Storage.CONFIG_MAP)
+    await reconcile()
+    assert cluster.installed() == ["2.0.0"]
+    cluster.prune()
+    await reconcile()
+    assert (cluster.installed(), cluster.history()) == (["2.0.0"], [("2.0.0", False)])
 
 
 async def test_what_was_read_of_pruned_revisions_is_forgotten(cluster, reconcile):
@@ -127,7 +251,7 @@ async def test_what_was_read_of_pruned_revisions_is_forgotten(cluster, reconcile
     cluster.prune()
     cluster.release(revision=2)
     await reconcile()
-    assert set(cluster.known.world.subjects[KEY]) == {"u-sh.helm.release.v1.platform.v2"}
+    assert set(cluster.known.world.subjects[KEY]) == {"u-Secret-sh.helm.release.v1.platform.v2"}
 
 
 async def test_revision_that_vanishes_before_it_is_read_changes_nothing(cluster, reconcile):
@@ -178,8 +302,7 @@ async def test_installation_stays_when_a_look_finds_a_revision_that_was_not_hear
     """Helm prunes the oldest revision before it writes the next."""
     cluster.release()
     await reconcile()
-    heard = Revision.read(cluster.secrets["sh.helm.release.v1.platform.v1"])
-    cluster.known.world.releases.set("prod-eu", heard, None)
+    cluster.prune(stays=True)
     await reconcile()
     assert cluster.asked("DELETE /apis/licet.dev/v1alpha1/namespaces/prod-eu/installations/platform") == 0
     assert KEY in cluster.known.world.observed[INSTALLATIONS]
@@ -187,7 +310,7 @@ async def test_installation_stays_when_a_look_finds_a_revision_that_was_not_hear
 
 async def test_release_that_cannot_be_read_is_no_protected_one_and_is_told_of(cluster, reconcile, caplog):
     cluster.release()
-    cluster.secrets["sh.helm.release.v1.platform.v1"]["data"] = {"release": "Z2FyYmFnZQ=="}
+    cluster.stored[Storage.SECRET, "sh.helm.release.v1.platform.v1"]["data"] = {"release": "Z2FyYmFnZQ=="}
     await reconcile()
     assert cluster.asked("/installations") == 0
     assert "release prod-eu/platform, revision 1, can't be read" in caplog.text

@@ -3,13 +3,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from licet.controller.releases import Releases, Revision
+from licet.core.release import Storage
 from support.properties import quick
 
 KEY = ("prod-eu", "platform")
 
 
-def revision(number: int, status: str = "superseded", *, release: str = "platform", uid: str = "") -> Revision:
-    return Revision(f"sh.helm.release.v1.{release}.v{number}", uid or f"{release}-{number}", release, number, status)
+def revision(
+    number: int,
+    status: str = "superseded",
+    *,
+    release: str = "platform",
+    uid: str = "",
+    storage: Storage = Storage.SECRET,
+) -> Revision:
+    name = f"sh.helm.release.v1.{release}.v{number}"
+    return Revision(storage, name, uid or f"{release}-{number}", release, number, status)
 
 
 def releases(**statuses: str) -> Releases:
@@ -30,7 +39,8 @@ def metadata(**labels: str | None) -> dict:
 
 
 def test_revision_is_read_from_the_labels_that_helm_gives():
-    assert Revision.read(metadata()) == Revision("sh.helm.release.v1.platform.v3", "u-3", "platform", 3, "deployed")
+    for storage in Storage:
+        assert Revision.read(storage, metadata()) == revision(3, "deployed", uid="u-3", storage=storage)
 
 
 @pytest.mark.parametrize(
@@ -50,11 +60,11 @@ def test_revision_is_read_from_the_labels_that_helm_gives():
     ],
 )
 def test_secret_without_the_labels_that_helm_gives_is_no_revision(labels):
-    assert Revision.read(metadata(**labels)) is None
+    assert Revision.read(Storage.SECRET, metadata(**labels)) is None
 
 
 def test_secret_without_labels_is_no_revision():
-    assert Revision.read({"metadata": {"name": "x", "uid": "u"}}) is None
+    assert Revision.read(Storage.SECRET, {"metadata": {"name": "x", "uid": "u"}}) is None
 
 
 # -- which revision runs -----------------------------------------------------------------------------------------------
@@ -80,12 +90,24 @@ def test_secret_without_labels_is_no_revision():
     ],
 )
 def test_what_runs_is_the_latest_deployed_revision_or_else_the_latest_unless_uninstalled(statuses, number):
-    running = releases(**statuses).running(KEY)
-    assert (running.number if running else None) == number
+    assert [each.number for each in releases(**statuses).running(KEY)] == ([] if number is None else [number])
 
 
 def test_revisions_are_ordered_as_numbers():
-    assert releases(r9="superseded", r10="failed", r2="superseded").latest(KEY) == revision(10, "failed")
+    assert releases(r9="superseded", r10="failed", r2="superseded").latest(KEY) == (revision(10, "failed"),)
+
+
+def test_each_storage_has_its_own_revisions_of_a_release():
+    found = releases(r1="superseded", r2="deployed")
+    moved = [revision(number, "deployed", uid=f"c-{number}", storage=Storage.CONFIG_MAP) for number in (1, 2)]
+    for each in moved:
+        found.set("prod-eu", None, each)
+    assert found.running(KEY) == found.latest(KEY) == (revision(2, "deployed"), moved[1])
+    assert found.newest(KEY, 1) == [revision(2, "deployed"), moved[1]]
+    assert found.newest(KEY, 9) == [revision(2, "deployed"), revision(1), *reversed(moved)]
+    found.set("prod-eu", revision(2, "deployed"), None)
+    assert found.running(KEY) == (revision(1), moved[1])
+    assert found.uids(KEY) == {"platform-1", "c-1", "c-2"}
 
 
 # -- what is concerned -------------------------------------------------------------------------------------------------
@@ -94,14 +116,14 @@ def test_revisions_are_ordered_as_numbers():
 def test_change_of_a_revision_concerns_its_release():
     found = releases(r1="deployed")
     assert found.set("prod-eu", revision(1, "deployed"), revision(1, "superseded")) == {KEY}
-    assert found.running(KEY) == revision(1, "superseded")
+    assert found.running(KEY) == (revision(1, "superseded"),)
 
 
 def test_secret_that_comes_to_belong_to_another_release_concerns_both():
     found = releases(r1="deployed")
-    moved = Revision(revision(1).secret, "u", "gateway", 1, "deployed")
+    moved = Revision(Storage.SECRET, revision(1).object_name, "u", "gateway", 1, "deployed")
     assert found.set("prod-eu", revision(1, "deployed"), moved) == {KEY, ("prod-eu", "gateway")}
-    assert found.latest(KEY) is None
+    assert found.latest(KEY) == ()
 
 
 def test_release_without_revisions_is_none():
@@ -110,7 +132,7 @@ def test_release_without_revisions_is_none():
     assert list(found) == [KEY]
     found.set("prod-eu", revision(2), None)
     assert list(found) == []
-    assert found.running(KEY) is None
+    assert found.running(KEY) == ()
     assert found.uids(KEY) == frozenset()
 
 

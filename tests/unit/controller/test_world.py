@@ -7,6 +7,7 @@ from licet.controller.releases import Revision
 from licet.controller.world import World
 from licet.core.namespaces import Namespace
 from licet.core.reasons import State
+from licet.core.release import Storage
 from licet.core.subjects import Origin, Subject
 from licet.core.vendors import ProductClaim
 from support.known_world import KnownWorld, entitlement_manifest
@@ -185,7 +186,9 @@ def test_entitlement_that_was_made_anew_for_another_product_frees_what_it_had_re
 
 def test_all_releases_are_looked_at_again_once_something_else_is_protected(known):
     for release in ("platform", "web"):
-        known.world.releases.set("prod-eu", None, Revision(f"{release}.v1", release, release, 1, "deployed"))
+        known.world.releases.set(
+            "prod-eu", None, Revision(Storage.SECRET, f"{release}.v1", release, release, 1, "deployed")
+        )
         known.world.subjects["prod-eu", release] = {release: ()}
     assert known.world.forget_subjects() == {("prod-eu", "platform"), ("prod-eu", "web")}
     assert known.world.subjects == {}
