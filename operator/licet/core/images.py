@@ -4,8 +4,8 @@ References are read as container runtimes read them (github.com/distribution/ref
 registry they are Docker Hub's, and there `nginx` is short for `library/nginx`. Names of registries and repositories are
 compared in lower case. What no runtime could pull is read all the same, as far as it goes: the API server stores it.
 
-- A registry with a port goes by its name without the port as well: the host is whose it is at every port. Repositories
-  of Docker Hub go by their short names as well.
+- A registry with a port goes by its name without the port as well: the host is whose it is at every port. Docker Hub
+  is the same by each name of its hosts, and its repositories go by their short names as well.
 - Where a registry is a mirror, its repositories go by the names of their sources as well.
 - Besides a digest, a tag is what a reference is judged by, although the digest is what runs.
 """
@@ -18,9 +18,10 @@ from typing import Final, Self
 DOCKER_HUB: Final = "docker.io"
 DEFAULT_TAG: Final = "latest"
 
-_HUB_HOSTS: Final = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+_HUB_HOSTS: Final = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 _OFFICIAL: Final = "library/"
 _PORT: Final = re.compile(r":[0-9]+\Z")
+_HTTPS_PORT: Final = ":443"
 _LOWER: Final = str.maketrans({chr(letter): chr(letter).lower() for letter in range(ord("A"), ord("Z") + 1)})
 
 
@@ -54,7 +55,7 @@ class ImageReference:
         if not slash or not _is_registry(host):
             host, path = DOCKER_HUB, name
         registry, path = lower(host), lower(path)
-        if registry in _HUB_HOSTS:
+        if _PORT.sub("", registry) in _HUB_HOSTS:
             registry = DOCKER_HUB
             path = path if "/" in path else f"{_OFFICIAL}{path}"
         if not colon and not at:
@@ -81,7 +82,10 @@ class ImageReference:
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A place that holds copies of a vendor's images, and of what; both in lower case, with neither scheme nor tag."""
+    """A place that holds copies of a vendor's images, and of what; both in lower case, with neither scheme nor tag.
+
+    The port of HTTPS goes without saying, so it is left out.
+    """
 
     source: str
     mirror: str
@@ -89,7 +93,7 @@ class Mirror:
     @classmethod
     def of(cls, source: str, mirror: str) -> Self:
         """Make one of what a Vendor says."""
-        return cls(lower(source), lower(mirror))
+        return cls(_place(source), _place(mirror))
 
 
 def with_sources(names: Sequence[str], mirrors: Iterable[Mirror]) -> tuple[str, ...]:
@@ -101,6 +105,11 @@ def with_sources(names: Sequence[str], mirrors: Iterable[Mirror]) -> tuple[str, 
         if name.startswith(f"{each.mirror}/")
     )
     return tuple(dict.fromkeys((*names, *sources)))
+
+
+def _place(text: str) -> str:
+    host, slash, path = lower(text).partition("/")
+    return f"{host.removesuffix(_HTTPS_PORT)}{slash}{path}"
 
 
 def _is_registry(host: str) -> bool:

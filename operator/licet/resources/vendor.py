@@ -15,7 +15,7 @@ from licet.resources.meta import ConditionType, Status
 
 _MEMBER_LENGTH: Final = 1024  # of a JWK's short text members, and of the secret ones that are refused
 _KEY_OPERATIONS: Final = 8  # RFC 7517 section 4.3 knows eight
-_HOST_AND_PATH: Final = "^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*$"
+_HOST_AND_PATH: Final = "^([A-Za-z0-9.-]+|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*$"
 
 Coordinate = Annotated[str, StringConstraints(max_length=43, pattern="^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
 """32 bytes in base64url without padding (RFC 8037 section 2, RFC 7518 section 6.2.1); the last two bits are zero."""

@@ -20,6 +20,9 @@ SHA = f"sha256:{'0' * 64}"
         ("docker.io/library/nginx", "docker.io/library/nginx", "latest", None),
         ("index.docker.io/acme/api", "docker.io/acme/api", "latest", None),
         ("registry-1.docker.io/acme/api", "docker.io/acme/api", "latest", None),
+        ("registry.hub.docker.com/acme/api", "docker.io/acme/api", "latest", None),
+        ("registry-1.docker.io:443/acme/api:1", "docker.io/acme/api", "1", None),
+        ("docker.io:443/nginx", "docker.io/library/nginx", "latest", None),
         ("registry.acme.example/platform/api:2.0.0", "registry.acme.example/platform/api", "2.0.0", None),
         ("Registry.ACME.example/Platform/API:RC", "registry.acme.example/platform/api", "RC", None),
         ("ACME/api:1", "acme/api", "1", None),  # no name on Docker Hub has capitals, so this is a host
@@ -63,6 +66,13 @@ def test_a_copy_goes_by_the_name_of_its_source():
     mirrors = (Mirror.of("registry.acme.example", "Harbor.bank.example/ACME"), Mirror.of("other.example", "harbor"))
     names = ImageReference.parse("harbor.bank.example:443/acme/platform/api:1").names
     assert with_sources(names, mirrors) == (*names, "registry.acme.example/platform/api")
+
+
+@pytest.mark.parametrize("place", ["harbor.bank.example", "harbor.bank.example:443", "Harbor.Bank.Example:443"])
+@pytest.mark.parametrize("image", ["harbor.bank.example/acme/api", "harbor.bank.example:443/acme/api"])
+def test_the_port_of_https_goes_without_saying(place, image):
+    mirrors = (Mirror.of("registry.acme.example:443", f"{place}/acme"),)
+    assert "registry.acme.example/api" in with_sources(ImageReference.parse(image).names, mirrors)
 
 
 def test_a_mirror_is_not_that_of_names_that_merely_begin_alike():
