@@ -15,6 +15,7 @@ from controlplane import ApiError, Cluster
 from licet.core import bounds
 from licet.resources import (
     AllottedLimit,
+    BreakGlassStatus,
     ConditionType,
     EntitlementStatus,
     GrantedProduct,
@@ -37,6 +38,7 @@ from support.manifests import (
     REFUSED,
     SECRET,
     Manifest,
+    break_glass,
     entitlement,
     license_,
     manifest,
@@ -119,9 +121,10 @@ def path_of(body: Manifest) -> str:
         (vendor(), {"issuer": "https://other.example"}, "spec.issuer: Invalid value: issuer is immutable"),
         (entitlement(), {"product": "other"}, "spec.product: Invalid value: product is immutable"),
         (entitlement(), {"vendorRef": {"name": "other"}}, "spec.vendorRef.name: Invalid value: vendorRef is immutable"),
+        (break_glass(), {"until": "2026-01-03T00:00:00Z"}, "spec: Invalid value: a BreakGlass can't be changed"),
     ],
     indirect=["stored"],
-    ids=["issuer", "product", "vendorRef"],
+    ids=["issuer", "product", "vendorRef", "break-glass"],
 )
 def test_what_identifies_an_object_is_immutable(
     cluster: Cluster, stored: Manifest, change: Manifest, says: str
@@ -162,6 +165,7 @@ READY = conditions(
         Observation(ConditionType.READY, True, "Verified", "All is well."),
         Observation(ConditionType.VALID, False, "Superseded", "License acme-new supersedes it."),
         Observation(ConditionType.LICENSED, True, "Covered", "Licenses cover all charts."),
+        Observation(ConditionType.ACTIVE, True, "Open", "It lets its release in."),
     ],
     previous=(),
     generation=1,
@@ -209,6 +213,12 @@ CHARTS = (
             InstallationStatus(conditions=READY, source=Source(kind=SourceKind.RELEASE, name="web"), charts=CHARTS),
             "NAME KIND SOURCE CHARTS LICENSED REASON AGE",
             "crd-test Release web acme-platform-2.4.1,acme-db-1.0.0 True Covered",
+        ),
+        (
+            break_glass(),
+            BreakGlassStatus(conditions=READY, use_count=2),
+            "NAME NAMESPACE RELEASE BY UNTIL USES ACTIVE AGE",
+            "web-1 prod-eu web jane 2026-01-02T01:00:00Z 2 True",
         ),
     ],
     indirect=["stored"],

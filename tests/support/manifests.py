@@ -7,6 +7,7 @@ from licet.core import bounds
 X = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 OKP = {"kty": "OKP", "crv": "Ed25519", "kid": "one", "x": X}
 EC = {"kty": "EC", "crv": "P-256", "kid": "one", "x": X, "y": X}
+UNTIL = "2026-01-02T01:00:00Z"
 SECRET = "5ecretVa1ueThatMustNotShow"
 
 Manifest = dict[str, Any]
@@ -55,6 +56,12 @@ def entitlement(**spec: Any) -> Manifest:
     return manifest("Entitlement", {"vendorRef": {"name": "acme"}, "product": "acme-platform", **spec})
 
 
+def break_glass(**spec: Any) -> Manifest:
+    release = {"namespace": "prod-eu", "name": "web"}
+    given = {"release": release, "reason": "the database is on fire", "requestedBy": "jane", "until": UNTIL}
+    return manifest("BreakGlass", {**given, **spec}, "web-1")
+
+
 def names(count: int, prefix: str = "name") -> list[str]:
     return [f"{prefix}-{number}" for number in range(count)]
 
@@ -81,6 +88,9 @@ ACCEPTED: dict[str, Manifest] = {
     ),
     "longest mirror, with port and path": vendor(
         mirrors=[{"source": "registry.acme.example:5000/a/b", "mirror": "m" * bounds.GLOB_LENGTH}]
+    ),
+    "mirror by its IPv6 address": vendor(
+        mirrors=[{"source": "registry.acme.example", "mirror": "[fd00::1]:5000/acme"}]
     ),
     **{f"enforcement {word}": vendor(enforcement=word) for word in ("Enforce", "Warn", "Audit")},
     # License
@@ -115,6 +125,12 @@ ACCEPTED: dict[str, Manifest] = {
     "both targets": entitlement(target={"configMap": {"name": "one"}, "secret": {"name": "s" * 253}}),
     # Installation
     "installation without anything": manifest("Installation", None),
+    # BreakGlass
+    "least break-glass": break_glass(),
+    "break-glass for some charts": break_glass(charts=[{"name": "acme-platform", "version": "3.1.0"}]),
+    "shortest reason": break_glass(reason="r" * 10),
+    "longest reason": break_glass(reason="r" * 1024),
+    "longest user name": break_glass(requestedBy="u" * bounds.USER_NAME_LENGTH),
 }
 
 REFUSED: dict[str, tuple[Manifest, str, str]] = {
@@ -296,4 +312,17 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
     ),
     # Installation
     "installation with a spec": (manifest("Installation", {"charts": []}), "spec", "unknown field"),
+    # BreakGlass
+    "reason that says nothing": (break_glass(reason="emergency"), "spec.reason", "at least 10"),
+    "reason that says too much": (break_glass(reason="r" * 1025), "spec.reason", "more than 1024"),
+    "nobody": (break_glass(requestedBy=""), "spec.requestedBy", "at least 1"),
+    "end that is no time": (break_glass(until="tomorrow"), "spec.until", "date-time"),
+    "no release": (manifest("BreakGlass", {"reason": "r" * 10}), "spec.release", "Required"),
+    "release that is no name": (
+        break_glass(release={"namespace": "prod-*", "name": "web"}), "spec.release.namespace", "should match",
+    ),
+    "no chart": (break_glass(charts=[]), "spec.charts", "at least 1 items"),
+    "chart without version": (
+        break_glass(charts=[{"name": "acme-platform"}]), "spec.charts[0].version", "Required",
+    ),
 }  # fmt: skip

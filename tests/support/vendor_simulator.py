@@ -36,7 +36,18 @@ ABSENT: Final = object()  # in place of a claim's or header's value: leave it ou
 
 _REGISTERED: Final = frozenset({"iss", "sub", "aud", "jti", "iat", "nbf", "exp", "license"})
 _OF_LICENSE: Final = frozenset(
-    {"series", "sequence", "customer", "trial", "gracePeriod", "onExpiry", "bindings", "critical", "grants"}
+    {
+        "series",
+        "sequence",
+        "customer",
+        "trial",
+        "gracePeriod",
+        "onExpiry",
+        "bindings",
+        "critical",
+        "grants",
+        "breakGlass",
+    }
 )
 _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from licet.core.breakglass import BreakGlass
 from licet.core.errors import GlobError, KeySetError
 from licet.core.globs import Glob
 from licet.core.images import Mirror
@@ -17,6 +18,7 @@ from licet.core.jwks import KeySet
 from licet.core.namespaces import Namespace, NamespaceScope, Operator, Requirement
 from licet.core.projection import Request
 from licet.core.reasons import Enforcement
+from licet.core.timestamps import parse_instant
 from licet.core.vendors import Product, Vendor
 from licet.core.verdict import RanHere
 
@@ -157,6 +159,22 @@ def read_ran_here(obj: Object) -> RanHere:
         licensed=frozenset(
             (entry["chart"], entry["version"]) for entry in status.get("history") or () if entry.get("licensed")
         ),
+    )
+
+
+def read_break_glass(obj: Object) -> BreakGlass:
+    """Read a BreakGlass."""
+    spec, metadata = obj["spec"], obj["metadata"]
+    charts = spec.get("charts")
+    return BreakGlass(
+        name=metadata["name"],
+        namespace=spec["release"]["namespace"],
+        release=spec["release"]["name"],
+        requested_by=spec["requestedBy"],
+        reason=spec["reason"],
+        created=parse_instant(metadata["creationTimestamp"]),
+        until=parse_instant(spec["until"]),
+        charts=None if charts is None else tuple((chart["name"], chart["version"]) for chart in charts),
     )
 
 

@@ -8,6 +8,7 @@ from licet.core.errors import LicetError
 from licet.resources import (
     GROUP,
     VERSION,
+    BreakGlass,
     Definition,
     Entitlement,
     Installation,
@@ -85,3 +86,4 @@ LICENSES: Final = _custom(License.definition)
 ENTITLEMENTS: Final = _custom(Entitlement.definition)
 INSTALLATIONS: Final = _custom(Installation.definition)
 WORKLOAD_POLICIES: Final = _custom(WorkloadPolicy.definition)
+BREAK_GLASSES: Final = _custom(BreakGlass.definition)

@@ -1,9 +1,11 @@
 """What the gate knows of the cluster: tables that watches feed, and the facts about one release from them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from licet.cluster.ledger import Ledger
 from licet.cluster.records import KeptToken, LicenseRecord, VendorRecord
+from licet.core.breakglass import NO_EMERGENCY, BreakGlass, Emergency
 from licet.core.licenses import Assessment
 from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
@@ -29,6 +31,17 @@ class Facts:
     assessment: Assessment
     namespaces: tuple[Namespace, ...]
     ran_here: RanHere
+    emergency: Emergency = NO_EMERGENCY
+
+
+def emergency_of(break_glasses: Iterable[BreakGlass], place: Place, clock: int) -> Emergency:
+    """Give the BreakGlasses of a release, as they are at an instant in epoch seconds.
+
+    What does not say without doubt which release it is has none.
+    """
+    release = place.installation[1] if place.installation else None
+    of_release = (each for each in break_glasses if each.release == release and each.namespace in place.namespaces)
+    return Emergency(tuple(of_release), clock)
 
 
 class Cache:
@@ -44,6 +57,7 @@ class Cache:
         self._ledger = Ledger(cluster, kept_stand_in=True)
         self._namespaces: dict[str, Namespace] = {}
         self._installations: dict[InstallationKey, RanHere] = {}
+        self._break_glasses: dict[str, BreakGlass] = {}
         self._assessment: Assessment | None = None
         self._assessed_at = 0
 
@@ -93,6 +107,13 @@ class Cache:
         else:
             self._installations[key] = ran_here
 
+    def set_break_glass(self, name: str, break_glass: BreakGlass | None) -> None:
+        """Take in a BreakGlass, or its deletion."""
+        if break_glass is None:
+            self._break_glasses.pop(name, None)
+        else:
+            self._break_glasses[name] = break_glass
+
     def assessment(self, clock: int) -> Assessment:
         """Judge all Licenses at an instant in epoch seconds, anew only when something has changed since."""
         known = self._assessment
@@ -114,4 +135,5 @@ class Cache:
         if len(namespaces) < len(place.namespaces):
             return None
         ran_here = self._installations.get(place.installation) if place.installation else None
-        return Facts(self.registry, self.assessment(clock), namespaces, ran_here or RanHere())
+        emergency = emergency_of(self._break_glasses.values(), place, clock)
+        return Facts(self.registry, self.assessment(clock), namespaces, ran_here or RanHere(), emergency)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from licet.cluster.api import JsonObject, KubeApi
-from licet.cluster.records import LicenseRecord, VendorRecord, read_namespace, read_ran_here
-from licet.cluster.resource import CONFIG_MAPS, INSTALLATIONS, LICENSES, NAMESPACES, SECRETS, VENDORS
+from licet.cluster.records import LicenseRecord, VendorRecord, read_break_glass, read_namespace, read_ran_here
+from licet.cluster.resource import BREAK_GLASSES, CONFIG_MAPS, INSTALLATIONS, LICENSES, NAMESPACES, SECRETS, VENDORS
 from licet.cluster.state import (
     CERTIFICATE_NAME,
     MEMORY_NAME,
@@ -63,10 +63,16 @@ class Feed:
             ),
         )
 
+        # The gate looks for these anew before it refuses anything, and goes by the watch only where it can't: that the
+        # watch is away, such as before the CRD is there, is no reason not to serve.
+        self._break_glasses = Informer(
+            api, BREAK_GLASSES, read_break_glass, lambda key, _, new: cache.set_break_glass(key[1], new)
+        )
+
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for informer in self._informers:
+            for informer in (*self._informers, self._break_glasses):
                 group.create_task(informer.run(), name=f"watch {informer.resource}")
 
     async def synced(self) -> None:

@@ -163,7 +163,7 @@ def _claims(registry: VendorRegistry) -> list[tuple[str, str, tuple[Product, ...
 
 def _verdict(release: ReadRelease, facts: Facts) -> Verdict:
     reference = ReleaseRef(_shown(release.name), facts.namespaces)
-    return judge(release.subjects, reference, facts.registry, facts.assessment, facts.ran_here)
+    return judge(release.subjects, reference, facts.registry, facts.assessment, facts.ran_here, facts.emergency)
 
 
 def _unreadable(request: AdmissionRequest, stored: ReleaseObject, error: ReleaseError) -> Verdict:

@@ -16,15 +16,16 @@ import prometheus_client
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.ledger import Ledger
-from licet.cluster.records import LicenseRecord, VendorRecord, read_namespace, read_ran_here
-from licet.cluster.resource import INSTALLATIONS, LICENSES, NAMESPACES, SECRETS, VENDORS
+from licet.cluster.records import LicenseRecord, VendorRecord, read_break_glass, read_namespace, read_ran_here
+from licet.cluster.resource import BREAK_GLASSES, INSTALLATIONS, LICENSES, NAMESPACES, SECRETS, VENDORS
 from licet.cluster.state import secret_data
+from licet.core.breakglass import BreakGlass
 from licet.core.errors import LicetError
 from licet.core.licenses import Assessment
 from licet.core.namespaces import Namespace
 from licet.core.vendors import VendorRegistry
 from licet.core.verdict import RanHere
-from licet.gate.cache import Cache, Facts, InstallationKey, Place
+from licet.gate.cache import Cache, Facts, InstallationKey, Place, emergency_of
 
 READ_SECONDS: Final = 1.8  # two of them, the one that runs and the one that is waited for, fit into a review
 
@@ -53,6 +54,7 @@ class LiveReader:
         self._namespace = namespace
         self._clock = clock
         self._ledger = Ledger(cache.cluster, kept_stand_in=True)  # apart from the cache's, which watches alone may feed
+        self._break_glasses: dict[str, BreakGlass] = {}
         self._running = asyncio.Lock()
         self._gathering: _Batch | None = None
 
@@ -89,23 +91,44 @@ class LiveReader:
             return reading
 
     async def _read(self, batch: "_Batch") -> "_Reading":
-        vendors, licenses, namespaces, installations = await asyncio.gather(
+        vendors, licenses, break_glasses, namespaces, installations = await asyncio.gather(
             self._api.list(VENDORS.path()),
             self._api.list(LICENSES.path()),
+            self._list_break_glasses(),
             asyncio.gather(*map(self._read_namespace, batch.namespaces)),
             asyncio.gather(*map(self._read_installation, batch.installations)),
         )
         ledger = self._ledger
         _replace(ledger.vendors, vendors.items, VendorRecord.read, ledger.set_vendor)
         _replace(ledger.licenses, licenses.items, LicenseRecord.read, ledger.set_license)
+        _replace(self._break_glasses, break_glasses, read_break_glass, self._set_break_glass)
         await asyncio.gather(*map(self._read_secret, {reference.name for reference in ledger.references()}))
         ledger.kept = self._cache.kept
+        now = int(self._clock())
         return _Reading(
+            now=now,
             registry=ledger.registry,
-            assessment=ledger.assess(self._cache.memory, int(self._clock())),
+            assessment=ledger.assess(self._cache.memory, now),
+            break_glasses=tuple(self._break_glasses.values()),
             namespaces={namespace.name: namespace for namespace in namespaces},
             installations=dict(installations),
         )
+
+    def _set_break_glass(self, name: str, break_glass: BreakGlass | None) -> None:
+        if break_glass is None:
+            del self._break_glasses[name]
+        else:
+            self._break_glasses[name] = break_glass
+
+    async def _list_break_glasses(self) -> list[JsonObject]:
+        """List them; where that is not allowed, or the kind is not there, nothing is let in by any."""
+        try:
+            return (await self._api.list(BREAK_GLASSES.path())).items
+        except ApiError as error:
+            if not (error.is_forbidden or error.is_not_found):
+                raise
+            _logger.warning("BreakGlasses can't be read: %s", error)
+            return []
 
     async def _read_namespace(self, name: str) -> Namespace:
         try:
@@ -155,8 +178,10 @@ class _Batch:
 class _Reading:
     """What a read found."""
 
+    now: int
     registry: VendorRegistry
     assessment: Assessment
+    break_glasses: tuple[BreakGlass, ...]
     namespaces: Mapping[str, Namespace]
     installations: Mapping[InstallationKey, RanHere]
 
@@ -166,6 +191,7 @@ class _Reading:
             assessment=self.assessment,
             namespaces=tuple(self.namespaces[name] for name in place.namespaces),
             ran_here=self.installations[place.installation] if place.installation is not None else RanHere(),
+            emergency=emergency_of(self.break_glasses, place, self.now),
         )
 
 

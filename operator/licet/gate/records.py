@@ -7,7 +7,7 @@ from typing import Final
 import prometheus_client
 
 from licet.cluster.events import MESSAGE_BYTES, EventRecorder, EventType, RateLimits, Regarding
-from licet.core.verdict import ChartVerdict, Result
+from licet.core.verdict import ChartVerdict, Ground, Result
 from licet.gate.judge import Decision
 from licet.gate.messages import printable, signed
 
@@ -17,6 +17,8 @@ _EVENTS: Final = {
     Result.AUDITED: ("ReleaseAudited", EventType.NORMAL),
     Result.ALLOWED: ("ReleaseAllowed", EventType.NORMAL),  # licensed for a while only, or for what it was
 }
+
+_BREAK_GLASS: Final = ("ReleaseAllowedByBreakGlass", EventType.WARNING)
 
 # In one namespace, whatever the releases are called: the recorder's own limit is for each release.
 _EVENTS_BURST: Final = 30
@@ -55,7 +57,7 @@ class DecisionLog:
         _log(decision, seconds)
         explanation = decision.judgement.explanation
         if explanation and not decision.dry_run and self._limits.admit(decision.namespace, time.monotonic()):
-            reason, event_type = _EVENTS[verdict.result]
+            reason, event_type = _BREAK_GLASS if verdict.ground is Ground.BREAK_GLASS else _EVENTS[verdict.result]
             self._events.emit(
                 Regarding("v1", decision.storage, decision.object_name or "release", decision.namespace),
                 reason,
@@ -84,7 +86,7 @@ def _log(decision: Decision, seconds: float) -> None:
     _logger.info("release %s", verdict.result.value, extra=fields)
 
 
-def _chart(chart: ChartVerdict) -> dict[str, str | None]:
+def _chart(chart: ChartVerdict) -> dict[str, object]:
     subject = chart.subject
     return {
         "name": subject.name,
@@ -95,4 +97,5 @@ def _chart(chart: ChartVerdict) -> dict[str, str | None]:
         "result": chart.result.value,
         "reason": chart.ground.value,
         "license": chart.license or None,
+        "breakGlasses": list(chart.break_glasses),
     }

@@ -5,6 +5,7 @@ Writing: `as_json()` of a status or of a whole object.
 """
 
 from licet.resources.base import GROUP, VERSION, Definition, ObjectMeta, Resource, Scope
+from licet.resources.breakglass import BreakGlass, BreakGlassStatus, BreakGlassUse, ChartInVersion
 from licet.resources.entitlement import AllottedLimit, Entitlement, EntitlementSpec, EntitlementStatus, WrittenTarget
 from licet.resources.installation import Installation, InstallationStatus, InstalledChart, PastChart, Source
 from licet.resources.license import GrantedProduct, License, LicenseSpec, LicenseStatus
@@ -16,6 +17,10 @@ __all__ = [
     "GROUP",
     "VERSION",
     "AllottedLimit",
+    "BreakGlass",
+    "BreakGlassStatus",
+    "BreakGlassUse",
+    "ChartInVersion",
     "Condition",
     "ConditionStatus",
     "ConditionType",

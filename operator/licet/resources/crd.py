@@ -8,6 +8,7 @@ import yaml
 from pydantic import JsonValue
 
 from licet.resources.base import CATEGORY, GROUP, VERSION, Column, Resource
+from licet.resources.breakglass import BreakGlass
 from licet.resources.entitlement import Entitlement
 from licet.resources.installation import Installation
 from licet.resources.license import License
@@ -15,7 +16,14 @@ from licet.resources.schema import Schema, structural_schema
 from licet.resources.vendor import Vendor
 from licet.resources.workloadpolicy import WorkloadPolicy
 
-KINDS: Final[tuple[type[Resource], ...]] = (Vendor, License, Entitlement, Installation, WorkloadPolicy)
+KINDS: Final[tuple[type[Resource], ...]] = (
+    Vendor,
+    License,
+    Entitlement,
+    Installation,
+    WorkloadPolicy,
+    BreakGlass,
+)
 
 _HEADER: Final = (
     "# Generated from the models in operator/licet/resources; do not edit.\n"

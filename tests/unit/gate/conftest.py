@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from licet.cluster.records import LicenseRecord, VendorRecord
+from licet.cluster.records import LicenseRecord, VendorRecord, read_break_glass
 from licet.core.namespaces import Namespace
 from licet.gate.cache import Cache, Facts, Place
 from licet.gate.judge import Decision, Judge
@@ -25,6 +25,8 @@ class Tables(Cache):
             name = manifest["metadata"]["name"]
             if manifest["kind"] == "Vendor":
                 self.set_vendor(name, VendorRecord.read(manifest))
+            elif manifest["kind"] == "BreakGlass":
+                self.set_break_glass(name, read_break_glass(manifest))
             else:
                 self.set_license(name, LicenseRecord.read(manifest))
 

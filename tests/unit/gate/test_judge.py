@@ -1,4 +1,5 @@
 import base64
+from typing import Any
 
 import pytest
 
@@ -7,6 +8,7 @@ from licet.core.verdict import Ground, RanHere, Result
 from licet.gate.judge import UndecidedError
 from support.admission import release_config_map, release_secret
 from support.helm_releases import encode_release, release_document
+from support.manifests import break_glass
 from support.vendor_simulator import DAY
 
 
@@ -228,3 +230,43 @@ async def test_name_longer_than_any_of_helms_is_cut(scene):
     decision = await scene.decide(secret_of(name="w" * 5000))
     assert len(decision.release) == 64
     assert len(decision.judgement.denial) < 500
+
+
+def break_glass_of(**release: str) -> dict[str, Any]:
+    """One that is open for an hour from when the scene plays."""
+    manifest = break_glass(release={"namespace": "prod-eu", "name": "web", **release})
+    manifest["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z"
+    return manifest
+
+
+async def test_break_glass_opened_just_now_lets_its_release_in_with_a_warning(scene):
+    scene.truth.apply(break_glass_of())
+    judgement = (await scene.decide(secret_of("3.1.0"))).judgement
+    assert (judgement.verdict.ground, judgement.live, judgement.denial) == (Ground.BREAK_GLASS, True, None)
+    assert "It is let in by BreakGlass web-1 of jane, until 2026-01-02T01:00:00Z only." in judgement.warnings[0]
+
+
+async def test_break_glass_deleted_just_now_lets_nothing_in(scene):
+    scene.known.apply(break_glass_of())
+    assert (await scene.decide(secret_of("3.1.0"))).judgement.denial
+
+
+async def test_break_glass_helps_while_the_cluster_cannot_be_read(scene):
+    scene.known.apply(break_glass_of())
+    scene.unreachable = True
+    judgement = (await scene.decide(secret_of("3.1.0"))).judgement
+    assert judgement.verdict.ground is Ground.BREAK_GLASS
+    assert judgement.note
+
+
+@pytest.mark.parametrize("release", [{"name": "other"}, {"namespace": "prod-us"}])
+async def test_break_glass_is_for_its_release_alone(scene, release):
+    scene.both(lambda tables: tables.apply(break_glass_of(**release)))
+    assert (await scene.decide(secret_of("3.1.0"))).judgement.denial
+
+
+async def test_break_glass_is_not_for_what_is_labelled_as_another_release(scene):
+    scene.both(lambda tables: tables.apply(break_glass_of()))
+    secret = secret_of("3.1.0")
+    secret["metadata"]["labels"]["name"] = "other"
+    assert (await scene.decide(secret)).judgement.denial

@@ -18,6 +18,7 @@ from licet.gate import live
 from licet.gate.cache import Cache, Place
 from licet.gate.live import LiveReader, LiveReadError
 from scripted_server import write_kubeconfig
+from support.manifests import break_glass
 from support.vendor_simulator import CLUSTER, DAY, NOW, VendorSimulator
 
 GROUP = "/apis/licet.dev/v1alpha1"
@@ -52,7 +53,7 @@ class FakeCluster:
             return web.json_response({"kind": "Status", "code": status, "reason": "No", "message": "no"}, status=status)
         if path in self.objects:
             return web.json_response(self.objects[path])
-        if path.endswith(("/vendors", "/licenses")):
+        if path.endswith(("/vendors", "/licenses", "/breakglasses")):
             return web.json_response({"metadata": {"resourceVersion": "1"}, "items": items})
         return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound"}, status=404)
 
@@ -106,6 +107,23 @@ async def test_everything_that_a_verdict_depends_on_is_read(cluster, reader):
     assert reason(facts) is Reason.VERIFIED
     assert [(namespace.name, namespace.labels) for namespace in facts.namespaces] == [("prod-eu", {"team": "pay"})]
     assert facts.ran_here == RanHere(running=frozenset({("acme-platform", "2.4.1")}))
+
+
+async def test_break_glasses_of_the_release_are_read(cluster, reader):
+    for name, release in (("web-1", "web"), ("other-1", "other")):
+        manifest = break_glass(release={"namespace": "prod-eu", "name": release})
+        manifest["metadata"] |= {"name": name, "creationTimestamp": "2026-01-02T00:00:00Z"}
+        cluster.put(f"{GROUP}/breakglasses/{name}", manifest)
+    emergency = (await reader.facts(PLACE)).emergency
+    assert ([each.name for each in emergency.break_glasses], emergency.now) == (["web-1"], NOW + DAY)
+    del cluster.objects[f"{GROUP}/breakglasses/web-1"]
+    assert (await reader.facts(PLACE)).emergency.break_glasses == ()
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_break_glasses_that_cannot_be_read_keep_nobody_from_an_answer(cluster, reader, status):
+    cluster.refusals[f"{GROUP}/breakglasses"] = status
+    assert (await reader.facts(PLACE)).emergency.break_glasses == ()
 
 
 async def test_secrets_are_read_that_licenses_refer_to_and_no_others(cluster, reader):

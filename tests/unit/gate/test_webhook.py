@@ -13,6 +13,7 @@ from licet.gate.review import ReviewError, read_review
 from licet.gate.webhook import Webhook
 from support.admission import encoded, release_secret, review
 from support.helm_releases import release_document
+from support.manifests import break_glass
 
 
 class Events:
@@ -90,6 +91,7 @@ async def test_denial_is_found_by_its_id_in_log_and_event(desk):
             "result": "denied",
             "reason": "NoLicense",
             "license": None,
+            "breakGlasses": [],
         }
     ]
     assert (line["live"], line["dryRun"]) == (True, False)
@@ -104,6 +106,18 @@ async def test_dry_run_is_judged_alike_and_leaves_no_event(desk):
     assert not (await desk.ask(dryRun=True))["allowed"]
     assert desk.events.emitted == []
     assert desk.logged[0]["dryRun"]
+
+
+async def test_break_glass_leaves_a_warning_a_log_line_and_an_event_of_its_own(desk):
+    manifest = break_glass()
+    manifest["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z"
+    desk.scene.both(lambda tables: tables.apply(manifest))
+    response = await desk.ask("3.1.0")
+    assert (response["allowed"], response["auditAnnotations"]["reason"]) == (True, "BreakGlass")
+    assert "It is let in by BreakGlass web-1 of jane" in response["warnings"][0]
+    ((line,), ((_, reason, message, event_type),)) = desk.logged, desk.events.emitted
+    assert (line["reason"], line["charts"][0]["breakGlasses"]) == ("BreakGlass", ["web-1"])
+    assert (reason, message, event_type) == ("ReleaseAllowedByBreakGlass", response["warnings"][0], EventType.WARNING)
 
 
 async def test_events_of_one_namespace_are_limited_whatever_the_releases_are_called(desk):

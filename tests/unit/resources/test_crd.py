@@ -57,6 +57,7 @@ def test_files_hold_the_definitions_and_say_how_they_were_made() -> None:
         ("entitlements", "Entitlement", "ent", "Namespaced", "Product Plan State Ready Not-After Age"),
         ("installations", "Installation", "inst", "Namespaced", "Kind Source Charts Images Licensed Reason Age"),
         ("workloadpolicies", "WorkloadPolicy", "wlp", "Cluster", "Vendor Enforcement Age"),
+        ("breakglasses", "BreakGlass", "bg", "Cluster", "Namespace Release By Until Uses Active Reason Age"),
     ],
 )
 def test_names_scope_and_columns_are_those_of_the_contract(
