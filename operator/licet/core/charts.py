@@ -74,6 +74,15 @@ def in_range(version: str, range_text: str) -> bool:
         return False
 
 
+def read_versions(text: str) -> Version | Constraint | None:
+    """Read a version where all its numbers are given, or else a range, as Helm's `--version`; None for neither."""
+    pinned = pinned_version(text)
+    try:
+        return Version.parse(pinned) if pinned else Constraint.parse(text)
+    except RangeError:
+        return None
+
+
 def pinned_version(range_text: str) -> str | None:
     """Give the version that a range pins: `1.2.3`, `=1.2.3` and `v1.2.3-rc.1` do, while `1.2` is any patch of it."""
     match = _PINNED.fullmatch(range_text)

@@ -32,8 +32,9 @@ from licet.core import bounds
 from licet.core.coverage import TagSet, VersionSet
 from licet.core.errors import LicetError
 from licet.core.globs import Glob
+from licet.core.intervals import overlap
 from licet.core.reasons import OnExpiry, Period
-from licet.core.semver import Version
+from licet.core.semver import Constraint, Version
 from licet.core.timestamps import parse_date, parse_duration
 
 AUDIENCE: Final = "licet.dev"
@@ -203,9 +204,11 @@ class ChartGrant(_Claims):
             raise ValueError(str(error)) from error
         return self
 
-    def covers(self, name: str, version: Version) -> bool:
-        """Tell whether this chart in this version is licensed by this entry."""
-        return self.name.matches(name) and self._licensed.covers(version)
+    def covers(self, name: str, version: Version | Constraint) -> bool:
+        """Tell whether this entry licenses this chart in this version, or in some version of this range."""
+        if not self.name.matches(name):
+            return False
+        return self._licensed.covers(version) if isinstance(version, Version) else overlap(version, self._licensed)
 
     @property
     def versions_text(self) -> str:

@@ -34,6 +34,10 @@ class ReleaseError(LicetError):
     """A Helm release payload cannot be read without doubt about what Helm itself would read in it."""
 
 
+class GitOpsError(LicetError):
+    """An object of Flux or Argo CD is not what its definition describes, or asks for more than is looked into."""
+
+
 class ChartError(LicetError):
     """A chart's package or directory is not one that Helm could install, or is over a cap."""
 

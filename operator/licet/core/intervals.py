@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from licet.core import bounds
-from licet.core.coverage import VersionSet
+from licet.core.charts import read_version
+from licet.core.coverage import EVERY, VersionSet
 from licet.core.errors import RangeError
 from licet.core.semver import Constraint, Version
 
@@ -77,6 +78,24 @@ class Intervals:
             return any(constraint.matches(version) for constraint in constraints)
 
         return cls(tuple(_merge(releases, holds)), tuple(_merge(sorted(prereleases), holds)), channels)
+
+
+def overlap(asked: Constraint, licensed: VersionSet) -> bool:
+    """Tell whether a version may be in both a range and a set; with more bounds than are looked into, it may."""
+    if licensed.constraint is None:
+        return True
+    named = {*asked.bounds, *licensed.constraint.bounds}
+    scattered = asked.excludes_scattered or licensed.constraint.excludes_scattered
+    if scattered or len(named) > bounds.GITOPS_BOUNDS:
+        return True
+    labels = {_LEAST, *licensed.channels} - {EVERY}
+    edges = {edge for bound in named for edge in _edges(bound.numbers)}
+    candidates = [Version.parse(".".join(map(str, edge))) for edge in edges]
+    if any(bound.prerelease for bound in asked.bounds):  # else no pre-release is in it
+        candidates += [Version.parse(f"{release}-{label}") for release in candidates for label in labels]
+        after = (f"{bound.release}-{bound.prerelease}.{_LEAST}" for bound in named if bound.prerelease)
+        candidates += [bound for bound in named if bound.prerelease] + list(filter(None, map(read_version, after)))
+    return any(asked.matches(candidate) and licensed.covers(candidate) for candidate in candidates)
 
 
 def _check(constraint: Constraint) -> None:

@@ -63,6 +63,7 @@ class Origin(StrEnum):
     PACKAGE = "package"
     PATH = "source path"
     LABEL = "label"
+    REQUEST = "request"  # of a GitOps tool, for what is not there yet: `licet.core.gitops`
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@
 - What is not licensed, but runs here in this very version or ran here licensed, is admitted with a warning: unwinding
   and deploying again never need a license.
 - What is not licensed, but let in by a BreakGlass of the release, is admitted with a warning. That licenses nothing.
+- Of what a GitOps tool only asks for, a range is licensed where some version in it may be, and when a version was
+  released is left to the release that comes of it (`licet.core.gitops`).
 - What the Vendor's enforcement makes of a refusal (refuse, warn, record) is decided per chart. Under one that only
   records, nothing at all is said to whoever installs.
 """
@@ -14,13 +16,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from licet.core.breakglass import NO_EMERGENCY, Emergency, admit
+from licet.core.charts import read_version, read_versions
 from licet.core.claims import ChartGrant
-from licet.core.errors import RangeError
 from licet.core.evaluate import Contribution, contributions
 from licet.core.licenses import Assessment
 from licet.core.namespaces import Namespace
 from licet.core.reasons import Enforcement, Reason, State
-from licet.core.semver import Version
+from licet.core.semver import Constraint, Version
 from licet.core.subjects import RELEASED_ANNOTATION, Claim, Origin, Subject
 from licet.core.timestamps import format_instant, parse_date
 from licet.core.vendors import VendorRegistry
@@ -75,12 +77,15 @@ class ReleaseRef:
 
     name: str
     namespaces: tuple[Namespace, ...]
+    described: str = ""
+    """What asks for the release, as messages name it, where that is not Helm itself: `HelmRelease "web"`."""
 
     @property
     def where(self) -> str:
         """The release as messages name it."""
         names = " and ".join(f'"{namespace.name}"' for namespace in self.namespaces)
-        return f'release "{self.name}", namespace {names}'
+        described = self.described or f'release "{self.name}"'
+        return f"{described}, namespace {names}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,7 @@ def judge(
 
 def covering_license(subject: Subject, namespaces: Sequence[Namespace], assessment: Assessment) -> Contribution | None:
     """Give the grant in force that licenses a chart in all of the namespaces, or None."""
-    version = _parse_version(subject.version)
+    version = _read_version(subject)
     if version is None:
         return None
     covering = [
@@ -235,15 +240,13 @@ def _in_force(subject: Subject, namespaces: Sequence[Namespace], assessment: Ass
     return tuple(part for part in parts if part.license.phase is not State.EXPIRED)
 
 
-def _parse_version(text: str | None) -> Version | None:
-    try:
-        return Version.parse(text) if text is not None else None
-    except RangeError:
-        return None
+def _read_version(subject: Subject) -> Version | Constraint | None:
+    text = subject.version or ""
+    return read_versions(text) if subject.origin is Origin.REQUEST else read_version(text)
 
 
 def _shortfall(
-    subject: Subject, version: Version, namespaces: Sequence[Namespace], part: Contribution
+    subject: Subject, version: Version | Constraint, namespaces: Sequence[Namespace], part: Contribution
 ) -> Shortfall | None:
     """Explain why a grant in force does not cover a chart; None if it does."""
     grant, claims = part.grant, part.license.token.claims
@@ -261,7 +264,7 @@ def _shortfall(
             f"{holder} covers {_versions(entries)}",
             f"Install a covered version, or apply a license that covers {subject.version}",
         )
-    if grant.maintenance_until is None:
+    if grant.maintenance_until is None or subject.origin is Origin.REQUEST:
         return None
     try:
         released = parse_date(subject.released or "")
@@ -297,7 +300,7 @@ def _nearest_shortfall(
             "the release does not tell which version of it is inside",
             "Run helm dependency update on the parent chart, so that its Chart.lock names the version",
         )
-    version = _parse_version(subject.version)
+    version = _read_version(subject)
     if version is None:
         return Shortfall(
             Ground.VERSION_UNKNOWN,
