@@ -1,0 +1,163 @@
+"""By what workloads came in, and which Installation is whose."""
+
+import pytest
+
+from licet.controller.releases import ReleaseKey
+from licet.controller.sources import Sources
+from licet.controller.workloads import Ref, Workload
+
+API = frozenset({"registry.example/acme-platform/api:1"})
+
+
+def ref(kind: str, name: str, namespace: str = "prod-eu") -> Ref:
+    return Ref(namespace, kind, name)
+
+
+class Cluster:
+    def __init__(self) -> None:
+        self.releases: set[ReleaseKey] = set()
+        self.sources = Sources(self.releases.__contains__)
+
+    def put(self, workload: Ref, **members: Ref) -> frozenset[Ref]:
+        return self.sources.set(workload, Workload(images=API, **members))
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+DEPLOYMENT, REPLICA_SET, POD = ref("Deployment", "web"), ref("ReplicaSet", "web-1"), ref("Pod", "web-1-a")
+RELEASE, APPLICATION = ref("Release", "shop"), ref("Application", "shop")
+
+
+def test_workload_that_nothing_made_is_its_own_source(cluster):
+    assert cluster.put(DEPLOYMENT) == {DEPLOYMENT}
+    assert [root for root, _ in cluster.sources.members(DEPLOYMENT)] == [DEPLOYMENT]
+
+
+ORDERS = [
+    (DEPLOYMENT, REPLICA_SET, POD),
+    (POD, REPLICA_SET, DEPLOYMENT),
+    (REPLICA_SET, POD, DEPLOYMENT),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: " ".join(each.kind for each in order))
+def test_pod_belongs_to_its_topmost_controller_in_whatever_order_they_are_heard_of(cluster, order):
+    owners = {REPLICA_SET: DEPLOYMENT, POD: REPLICA_SET}
+    for each in order:
+        concerned = cluster.put(each, **({"owner": owners[each]} if each in owners else {}))
+    assert DEPLOYMENT in concerned
+    assert cluster.sources.of(POD) == DEPLOYMENT
+    assert [root for root, _ in cluster.sources.members(DEPLOYMENT)] == [DEPLOYMENT] * 3
+    assert not list(cluster.sources.members(REPLICA_SET))
+
+
+def test_what_is_moved_concerns_both_sources(cluster):
+    cluster.put(POD, owner=REPLICA_SET)
+    assert cluster.put(REPLICA_SET, owner=DEPLOYMENT) == {REPLICA_SET, DEPLOYMENT}
+    assert cluster.put(REPLICA_SET) == {DEPLOYMENT, REPLICA_SET}
+
+
+def test_what_is_deleted_is_no_member_any_more(cluster):
+    cluster.put(DEPLOYMENT)
+    assert cluster.sources.set(DEPLOYMENT, None) == {DEPLOYMENT}
+    assert not list(cluster.sources.members(DEPLOYMENT))
+    assert cluster.sources.set(DEPLOYMENT, None) == frozenset()
+
+
+def test_release_counts_only_if_there_is_one(cluster):
+    cluster.put(DEPLOYMENT, release=RELEASE, application=APPLICATION)
+    assert cluster.sources.of(DEPLOYMENT) == APPLICATION
+    cluster.releases.add(("prod-eu", "shop"))
+    assert cluster.sources.of(DEPLOYMENT) == RELEASE
+    assert [root for root, _ in cluster.sources.members(RELEASE)] == [DEPLOYMENT]
+    assert not list(cluster.sources.members(APPLICATION))
+
+
+def test_release_has_workloads_in_other_namespaces_too(cluster):
+    cluster.releases.add(("prod-eu", "shop"))
+    elsewhere = ref("Deployment", "agent", namespace="agents")
+    cluster.put(elsewhere, release=RELEASE)
+    assert [root for root, _ in cluster.sources.members(RELEASE)] == [elsewhere]
+
+
+def test_controller_that_is_no_workload_is_the_source_of_what_it_controls(cluster):
+    rollout = ref("Rollout", "web")
+    cluster.put(REPLICA_SET, owner=rollout)
+    cluster.put(POD, owner=REPLICA_SET)
+    assert [root for root, _ in cluster.sources.members(rollout)] == [rollout] * 2
+    assert not cluster.sources.is_orphan(rollout)
+
+
+def test_pod_of_a_workload_that_is_not_there_is_an_orphan(cluster):
+    cluster.put(POD, owner=REPLICA_SET)
+    assert cluster.sources.is_orphan(REPLICA_SET)
+    assert [root for root, _ in cluster.sources.members(REPLICA_SET)] == [REPLICA_SET]
+    cluster.put(REPLICA_SET)
+    assert not cluster.sources.is_orphan(REPLICA_SET)
+
+
+def test_circle_of_forged_owners_hides_nothing(cluster):
+    cluster.put(REPLICA_SET, owner=DEPLOYMENT)
+    cluster.put(DEPLOYMENT, owner=REPLICA_SET)
+    cluster.put(POD, owner=REPLICA_SET)
+    found = {source: [each for each, _ in cluster.sources.members(source)] for source in (REPLICA_SET, DEPLOYMENT, POD)}
+    assert found == {REPLICA_SET: [REPLICA_SET], DEPLOYMENT: [DEPLOYMENT], POD: [POD]}
+    itself = ref("Pod", "self")
+    cluster.put(itself, owner=itself)
+    assert [each for each, _ in cluster.sources.members(itself)] == [itself]
+
+
+# -- Installations -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (ref("Release", "shop"), "shop"),
+        (ref("Deployment", "web"), "deployment.web"),
+        (ref("CronJob", "web"), "cronjob.web"),
+        (ref("Application", "shop"), "application.shop"),
+    ],
+)
+def test_installation_is_named_after_its_source(cluster, source, name):
+    assert cluster.sources.installation(source) == ("prod-eu", name)
+
+
+ODD = [ref("Application", "argocd_shop"), ref("Deployment", "w" * 250), ref("Pod", "Web")]
+
+
+@pytest.mark.parametrize("source", ODD, ids=lambda source: source.name[:12])
+def test_name_that_no_object_can_have_gives_way_to_a_digest(cluster, source):
+    _, name = cluster.sources.installation(source)
+    assert name.startswith(f"{source.kind.lower()}.")
+    assert 63 < len(name) < 253
+
+
+def test_kinds_that_differ_in_case_alone_have_installations_of_their_own(cluster):
+    rollouts = [ref("Rollout", "web"), ref("ROLLOUT", "web"), ref("Rollout", "web-2")]
+    assert len({cluster.sources.installation(each) for each in rollouts}) == 3
+
+
+def test_a_release_keeps_its_name_from_a_workload(cluster):
+    source = ref("Deployment", "web")
+    short = cluster.sources.installation(source)
+    assert cluster.sources.source(short) == source
+    cluster.releases.add(short)
+    long = cluster.sources.installation(source)
+    assert long != short
+    assert len(long[1]) > 63  # which no label, and so no release, can be
+    assert (cluster.sources.source(short), cluster.sources.source(long)) == (None, source)
+    assert cluster.sources.displaced(short) == (short, long)
+    cluster.releases.clear()
+    assert (cluster.sources.source(short), cluster.sources.source(long)) == (source, None)
+
+
+def test_source_of_an_installation_that_nobody_asked_about_is_unknown(cluster):
+    assert cluster.sources.source(("prod-eu", "deployment.web")) is None
+    assert cluster.sources.displaced(("prod-eu", "deployment.web")) == ()
+    cluster.sources.installation(ref("Deployment", "web"))
+    cluster.sources.forget(("prod-eu", "deployment.web"))
+    assert cluster.sources.source(("prod-eu", "deployment.web")) is None
