@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -78,11 +78,13 @@ class Sandbox:
             **{f"HELM_{kind.upper()}_HOME": str(helm / kind) for kind in ("cache", "config", "data")},
         }
 
-    def run(self, program: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Runs kubectl, helm, helm3 or licet to its end, whatever its exit code."""
+    def run(
+        self, program: str, *arguments: str, stdin: str = "", variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs kubectl, helm, helm3 or licet to its end, whatever its exit code, with these `variables` set."""
         return subprocess.run(
             [self.cluster.bin / program, *arguments],
-            env=self.environment,
+            env={**self.environment, **(variables or {})},
             input=stdin,
             capture_output=True,
             text=True,
