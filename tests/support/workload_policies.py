@@ -20,6 +20,8 @@ from licet.core.reasons import Enforcement
 from licet.core.vendors import VendorRegistry
 from licet.core.workloads import PastWorkloads
 from licet.resources.workloadpolicy import WorkloadPolicy
+from support.assessing import assess_tokens
+from support.vendor_simulator import VendorSimulator
 
 ROOT: Final = Path(__file__).parents[2]
 POLICIES: Final = ROOT / "charts" / "licet" / "policies" / "workloads.yaml"
@@ -49,7 +51,7 @@ class PolicyCluster:
         self._asking = Connection(cluster)
 
     def close(self) -> None:
-        """Ask no more."""
+        """End the connection over which it is asked; the next question begins another."""
         self._asking.close()
 
     def install(self) -> None:
@@ -128,6 +130,21 @@ class PolicyCluster:
             document["kind"], f"{document['kind'].lower()}s"
         )
         self.cluster.request("POST", f"/apis/{group}/{version}/{plural}?fieldValidation=Strict", document)
+
+
+def license_images(
+    policies: PolicyCluster, images: list[Json] | None, vendor: Mapping[str, Any] | None = None, **publish: Any
+) -> None:
+    """Have a license for these images, and for charts of versions 2; None is no license at all.
+
+    `vendor` replaces members of the Vendor.
+    """
+    simulator = VendorSimulator(int(time.time()))
+    tokens = {}
+    if images is not None:
+        tokens["acme-prod"] = simulator.token(images=images, charts=[{"name": "acme-*", "versions": "2.x"}])
+    registry = VendorRegistry([simulator.vendor(**(vendor or {}))])
+    policies.publish(registry, assess_tokens(simulator, tokens, clock=simulator.now), **publish)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """A control plane whose API server judges workloads; nothing of licet runs."""
 
 import contextlib
+import secrets
 from collections.abc import Iterator
 
 import pytest
 
-from controlplane import ControlPlane
+from controlplane import ApiError, ControlPlane
+from support.gate_process import until
 from support.workload_policies import PolicyCluster
 
 
@@ -15,3 +17,22 @@ def policies() -> Iterator[PolicyCluster]:
     with ControlPlane() as plane, contextlib.closing(PolicyCluster(plane)) as made:
         made.install()
         yield made
+
+
+@pytest.fixture
+def namespace(policies: PolicyCluster) -> Iterator[str]:
+    """A namespace in which Pods can be made."""
+    name = f"test-{secrets.token_hex(4)}"
+    policies.cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    until(lambda: default_account(policies, name))
+    yield name
+    policies.cluster.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+def default_account(policies: PolicyCluster, namespace: str) -> bool:
+    """Without it, made by a controller, no Pod is admitted."""
+    try:
+        policies.cluster.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default")
+    except ApiError:
+        return False
+    return True

@@ -1,23 +1,15 @@
 """What of workloads the API server judges, and what it leaves alone."""
 
-import secrets
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from controlplane import ApiError
 from licet.core.images import ImageReference
 from licet.core.reasons import Enforcement
-from licet.core.vendors import VendorRegistry
 from licet.core.workloads import PastWorkloads
-from support.assessing import assess_tokens
 from support.gate_process import until
-from support.vendor_simulator import NOW, VendorSimulator
-from support.workload_policies import JSON_PATCH, MERGE_PATCH, PolicyCluster, image_pod
+from support.workload_policies import JSON_PATCH, MERGE_PATCH, PolicyCluster, image_pod, license_images
 
-VENDOR = VendorSimulator(NOW)
 REPOSITORY = "registry.example/acme-platform/api"
 LICENSED, OTHER, UNLICENSED = f"{REPOSITORY}:2.0.0", f"{REPOSITORY}:2.1.0", f"{REPOSITORY}:3.0.0"
 FREE = "nginx:1.27"
@@ -75,34 +67,10 @@ def image_patch(kind: str, image: str) -> list[Json]:
     return [{"op": "replace", "path": f"{pod}/containers/0/image", "value": image}]
 
 
-@pytest.fixture
-def namespace(policies: PolicyCluster) -> Iterator[str]:
-    name = f"test-{secrets.token_hex(4)}"
-    policies.cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    until(lambda: default_account(policies, name))
-    yield name
-    policies.cluster.request("DELETE", f"/api/v1/namespaces/{name}")
-
-
-def default_account(policies: PolicyCluster, namespace: str) -> bool:
-    """Without it, made by a controller, no Pod is admitted."""
-    try:
-        policies.cluster.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default")
-    except ApiError:
-        return False
-    return True
-
-
-def license_versions(policies: PolicyCluster, tags: str | None, **publish: Any) -> None:
+def license_versions(policies: PolicyCluster, tags: str | None, *, enforcement=Enforcement.ENFORCE, **publish) -> None:
     """Have a license for these tags, and for charts of versions 2; None is no license at all."""
-    vendor = VendorSimulator(int(time.time()))
-    tokens = {}
-    if tags is not None:
-        images, charts = [{"repository": f"{REPOSITORY}*", "tags": tags}], [{"name": "acme-*", "versions": "2.x"}]
-        tokens["acme-prod"] = vendor.token(images=images, charts=charts)
-    enforcement = publish.pop("enforcement", Enforcement.ENFORCE)
-    registry = VendorRegistry([vendor.vendor(enforcement=enforcement)])
-    policies.publish(registry, assess_tokens(vendor, tokens, clock=vendor.now), **publish)
+    images = None if tags is None else [{"repository": f"{REPOSITORY}*", "tags": tags}]
+    license_images(policies, images, {"enforcement": enforcement}, **publish)
 
 
 @pytest.fixture
