@@ -38,6 +38,9 @@ _logger: Final = logging.getLogger(__name__)
 class Informer(Generic[T]):
     """Keeps `store` equal to what `keep` makes of the objects that the API server has, from when `synced` is set.
 
+    `settled` is set then as well, or when the API server says that it has no such kind, or that listing it is not
+    allowed: then waiting for it would be in vain for now.
+
     `keep` gives what is worth remembering of an object, or None for one that is to be ignored; should it raise, the
     object's last projection stays. Objects from a list have no `kind` and `apiVersion`. `on_change` is called in order,
     on the event loop, with the key and the projections before and after (None: not there), whenever these differ. An
@@ -58,6 +61,7 @@ class Informer(Generic[T]):
     ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
+        self.settled = asyncio.Event()
         self.last_contact: float | None = None  # monotonic instant at which list or watch last gave a sign of life
         self._api = api
         self._path = resource.path(namespace)
@@ -115,6 +119,7 @@ class Informer(Generic[T]):
             self._set(key, None)
         self._resource_version = version
         self.synced.set()
+        self.settled.set()
 
     async def _watch(self) -> None:
         begun_at = time.monotonic()
@@ -189,6 +194,8 @@ class Informer(Generic[T]):
             if self._trouble is None or kind != self._trouble_kind:
                 _logger.warning("watch of %s failed, trying again: %s", self.resource, error)
             self._trouble, self._trouble_kind = str(error), kind
+            if isinstance(error, ApiError) and (error.is_forbidden or error.is_not_found):
+                self.settled.set()
         pause = min(_PAUSE_SECONDS * 2.0 ** min(self._failures, 10), _PAUSE_SECONDS_MAX)
         self._failures += 1
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret

@@ -54,6 +54,9 @@ class Releases:
     def __iter__(self) -> Iterator[ReleaseKey]:
         return iter(self._revisions)
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._revisions
+
     def uids(self, key: ReleaseKey) -> frozenset[str]:
         """Give the UIDs of the objects that hold a release's revisions."""
         return frozenset(revision.uid for revision in self._revisions.get(key, {}).values())

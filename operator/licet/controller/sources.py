@@ -88,12 +88,17 @@ class Sources:
         if source.kind == SourceKind.RELEASE:
             return source.namespace, source.name
         short, long = _names(source)
-        key = source.namespace, long if not short or self._is_release((source.namespace, short)) else short
-        self._named[key] = source
+        return source.namespace, long if not short or self._is_release((source.namespace, short)) else short
+
+    def enlist(self, source: Ref) -> InstallationKey:
+        """Have `source` find this source by its Installation, which is given."""
+        key = self.installation(source)
+        if source.kind != SourceKind.RELEASE:
+            self._named[key] = source
         return key
 
     def source(self, installation: InstallationKey) -> Ref | None:
-        """Give the source of an Installation, unless that is a release, or `installation` was never asked about it."""
+        """Give the source of an Installation, if it was enlisted and is not a release."""
         source = self._named.get(installation)
         if source is None or self.installation(source) != installation:
             return None

@@ -143,10 +143,10 @@ def test_kinds_that_differ_in_case_alone_have_installations_of_their_own(cluster
 
 def test_a_release_keeps_its_name_from_a_workload(cluster):
     source = ref("Deployment", "web")
-    short = cluster.sources.installation(source)
+    short = cluster.sources.enlist(source)
     assert cluster.sources.source(short) == source
     cluster.releases.add(short)
-    long = cluster.sources.installation(source)
+    long = cluster.sources.enlist(source)
     assert long != short
     assert len(long[1]) > 63  # which no label, and so no release, can be
     assert (cluster.sources.source(short), cluster.sources.source(long)) == (None, source)
@@ -155,9 +155,9 @@ def test_a_release_keeps_its_name_from_a_workload(cluster):
     assert (cluster.sources.source(short), cluster.sources.source(long)) == (source, None)
 
 
-def test_source_of_an_installation_that_nobody_asked_about_is_unknown(cluster):
+def test_source_that_was_not_enlisted_is_unknown(cluster):
     assert cluster.sources.source(("prod-eu", "deployment.web")) is None
     assert cluster.sources.displaced(("prod-eu", "deployment.web")) == ()
-    cluster.sources.installation(ref("Deployment", "web"))
+    cluster.sources.enlist(ref("Deployment", "web"))
     cluster.sources.forget(("prod-eu", "deployment.web"))
     assert cluster.sources.source(("prod-eu", "deployment.web")) is None
