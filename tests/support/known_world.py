@@ -5,13 +5,15 @@ from itertools import count
 from typing import Any
 
 from licet.cluster.ledger import Ledger
-from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
+from licet.cluster.resource import BREAK_GLASSES, ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
 from licet.controller.intake import Intake
 from licet.controller.queue import Item
 from licet.controller.world import Affected, World
 from licet.core.allocation import Key
 from licet.core.namespaces import Namespace
 from licet.core.projection import Projection, project
+from licet.core.timestamps import format_instant
+from support.manifests import break_glass
 from support.vendor_simulator import CLUSTER, NOW, VendorSimulator
 
 Json = dict[str, Any]
@@ -78,6 +80,12 @@ class KnownWorld:
         """Take in an Installation."""
         manifest = _manifest("Installation", {"name": name, "namespace": namespace})
         return self.take(INSTALLATIONS, manifest | {"status": status})
+
+    def open_break_glass(self, name: str = "platform-1", *, created: int = NOW, **spec: Any) -> Json:
+        """Take in a BreakGlass for release `platform`, open for an hour; `spec` replaces members of its spec."""
+        release = {"namespace": "prod-eu", "name": "platform"}
+        manifest = break_glass(**{"release": release, "until": format_instant(created + 3600), **spec})
+        return self.take(BREAK_GLASSES, manifest, name=name, creationTimestamp=format_instant(created))
 
     def assess(self, clock: int = NOW) -> Affected:
         """Judge all Licenses, and give what this may change."""

@@ -10,7 +10,7 @@ from licet.controller.observed import Observed
 from licet.controller.world import InstallationRecord
 from licet.core import bounds
 from licet.core.subjects import Subject
-from licet.core.verdict import ChartVerdict, Ground, Result
+from licet.core.verdict import ChartVerdict, Ground
 from licet.resources.installation import InstallationStatus, InstalledChart, PastChart, Source, SourceKind
 from licet.resources.meta import ConditionType, Observation, conditions
 
@@ -52,7 +52,7 @@ def first_unlicensed(verdicts: Verdicts, history: Iterable[PastChart]) -> bool:
     """Tell whether something unlicensed is seen for the first time."""
     known = {(entry.chart, entry.version): entry.revision for entry in history}
     return any(
-        verdict.result is not Result.ALLOWED
+        not verdict.licensed
         and _is_memorable(verdict.subject)
         and known.get(_chart_version(verdict.subject), 0) < number
         for number, charts in verdicts.items()
@@ -72,7 +72,7 @@ def extend_history(history: Iterable[PastChart], verdicts: Verdicts) -> tuple[Pa
             before = entries.get(key)
             if not _is_memorable(verdict.subject) or (before is not None and before.revision >= number):
                 continue
-            licensed = verdict.result is Result.ALLOWED or (before is not None and before.licensed)
+            licensed = verdict.licensed or (before is not None and before.licensed)
             entries[key] = PastChart(chart=key[0], version=key[1], revision=number, licensed=licensed)
     ordered = sorted(entries.values(), key=lambda entry: (entry.revision, entry.chart, entry.version))
     return tuple(ordered[-bounds.INSTALLATION_HISTORY :])
@@ -91,10 +91,11 @@ def _installed(verdict: ChartVerdict) -> InstalledChart:
 
 def _licensed(verdicts: Iterable[ChartVerdict]) -> Observation:
     verdicts = tuple(verdicts)
-    short = [verdict for verdict in verdicts if verdict.result is not Result.ALLOWED]
+    short = [verdict for verdict in verdicts if not verdict.licensed]
     if short:
         message = "; ".join(verdict.explanation for verdict in short)
-        return Observation(ConditionType.LICENSED, False, short[0].ground, message)
+        worst = min(short, key=lambda verdict: verdict.ground is Ground.BREAK_GLASS)
+        return Observation(ConditionType.LICENSED, False, worst.ground, message)
     if not verdicts:
         return Observation(ConditionType.LICENSED, True, "NothingRuns", "no protected chart is installed")
     grace = [verdict for verdict in verdicts if verdict.ground is Ground.IN_GRACE]

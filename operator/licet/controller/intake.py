@@ -14,11 +14,11 @@ from typing import Final
 
 from licet.cluster.api import JsonObject
 from licet.cluster.records import LicenseRecord, VendorRecord
-from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
+from licet.cluster.resource import BREAK_GLASSES, ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
 from licet.controller.entitlements import EntitlementRecord
 from licet.controller.observed import Observed
 from licet.controller.queue import Item, Kind
-from licet.controller.world import InstallationRecord, World
+from licet.controller.world import BreakGlassRecord, InstallationRecord, World
 from licet.core.allocation import Key
 
 _KINDS: Final = {
@@ -26,12 +26,13 @@ _KINDS: Final = {
     LICENSES: Kind.LICENSE,
     ENTITLEMENTS: Kind.ENTITLEMENT,
     INSTALLATIONS: Kind.INSTALLATION,
+    BREAK_GLASSES: Kind.BREAK_GLASS,
 }
 _logger: Final = logging.getLogger(__name__)
 
 
 class Intake:
-    """Takes in what is heard of Vendors, Licenses, Entitlements and Installations."""
+    """Takes in what is heard of Vendors, Licenses, Entitlements, Installations and BreakGlasses."""
 
     def __init__(self, world: World, enqueue: Callable[[Item], None]) -> None:
         self._world = world
@@ -42,6 +43,7 @@ class Intake:
             LICENSES: self._change_license,
             ENTITLEMENTS: self._change_entitlement,
             INSTALLATIONS: self._change_installation,
+            BREAK_GLASSES: self._change_break_glass,
         }
 
     def take(self, resource: Resource, obj: JsonObject) -> None:
@@ -126,3 +128,20 @@ class Intake:
             self._enqueue(Item(Kind.INSTALLATION, *key))
         else:
             self._world.installations[key] = InstallationRecord.read(obj)
+
+    def _change_break_glass(self, key: Key, obj: JsonObject | None) -> None:
+        name, world = key[1], self._world
+        before = world.break_glasses.get(name)
+        record = None if obj is None else BreakGlassRecord.read(obj)
+        if record is None:
+            world.break_glasses.pop(name, None)
+        else:
+            for use in before.uses if before is not None else ():
+                record = record.with_use(use)  # it may not have been written yet
+            world.break_glasses[name] = record
+        if before is not None and record is not None and before.break_glass == record.break_glass:
+            return  # the echo of its status
+        self._enqueue(Item(Kind.ASSESSMENT))
+        for each in (before, record):
+            if each is not None:
+                self._enqueue(Item(Kind.INSTALLATION, each.break_glass.namespace, each.break_glass.release))

@@ -9,7 +9,7 @@ the release.
 
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from licet.cluster.api import KubeApi
@@ -22,11 +22,13 @@ from licet.controller.releases import ReleaseKey, Revision
 from licet.controller.world import InstallationRecord, World
 from licet.controller.writer import StatusWriter
 from licet.core import bounds
+from licet.core.breakglass import NO_EMERGENCY
 from licet.core.errors import ReleaseError
 from licet.core.release import decode_release
 from licet.core.subjects import Subject, find_subjects
 from licet.core.verdict import ChartVerdict, RanHere, ReleaseRef, judge
 from licet.resources.base import GROUP, VERSION
+from licet.resources.breakglass import BreakGlassUse, ChartInVersion
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -35,16 +37,23 @@ class Inventory:
     """Reconciles Installations.
 
     `refresh` reads all Vendors and Licenses once more and has them judged: what is first seen is remembered as what it
-    was then, and the news of a license may take a moment longer than that of what was installed with it.
+    was then, and the news of a license may take a moment longer than that of what was installed with it. `record_use`
+    is told which revisions came in by a BreakGlass, with the name of that.
     """
 
     def __init__(
-        self, api: KubeApi, world: World, writer: StatusWriter, refresh: Callable[[], Awaitable[None]]
+        self,
+        api: KubeApi,
+        world: World,
+        writer: StatusWriter,
+        refresh: Callable[[], Awaitable[None]],
+        record_use: Callable[[str, BreakGlassUse], None],
     ) -> None:
         self._api = api
         self._world = world
         self._writer = writer
         self._refresh = refresh
+        self._record_use = record_use
 
     async def reconcile(self, key: ReleaseKey, *, now: int) -> None:
         """Bring the Installation of one release to what is installed.
@@ -76,6 +85,7 @@ class Inventory:
         observed = observed or await self._create(key)
         if verdicts is None or observed is None:
             return
+        self._record_uses(verdicts)
         installed = _distinct(verdict for revision in running for verdict in verdicts[revision])
         status = installation_status(key[1], record, observed, _by_number(verdicts), installed=installed, now=now)
         await self._writer.write(INSTALLATIONS, key, observed, status)
@@ -84,6 +94,8 @@ class Inventory:
 
     def _others(self, key: ReleaseKey, record: InstallationRecord, *, protected: bool) -> list[Revision]:
         """List the revisions that the history lacks, though others may have taken their place since.
+
+        Those that may have come in by a BreakGlass are looked at again: it may be heard of later than they are.
 
         Of a release without a protected chart, these are only those that came after the first look at it.
         """
@@ -94,25 +106,51 @@ class Inventory:
             newest = [each for each in newest if each.number >= looked_at.get(each.storage, each.number + 1)]
         if len({revision.storage for revision in newest}) == 1:  # else two revisions have one number
             remembered = {entry.revision for entry in record.history}
-            newest = [revision for revision in newest if revision.number not in remembered]
+            newest = [
+                revision
+                for revision in newest
+                if revision.number not in remembered or self._world.emergency(key, revision.created).break_glasses
+            ]
         return newest
 
     async def _judge(
         self, key: ReleaseKey, revisions: Iterable[Revision]
     ) -> Mapping[Revision, Sequence[ChartVerdict]] | None:
-        """Judge the protected charts of some revisions by the licenses alone; None where one has just vanished."""
+        """Judge the protected charts of some revisions, each by what it may have come in by; None where one is gone."""
         subjects: dict[Revision, tuple[Subject, ...]] = {}
         for revision in revisions:
             found = await self._subjects(key, revision)
             if found is None:
                 return None  # Helm has pruned it, and its own event is on the way
             subjects[revision] = found
+        return {revision: tuple(self._verdicts(key, revision, found)) for revision, found in subjects.items()}
+
+    def _verdicts(self, key: ReleaseKey, revision: Revision, subjects: Iterable[Subject]) -> Iterator[ChartVerdict]:
+        """Judge by the licenses, and of what never was licensed, by the BreakGlasses that were open at that time."""
         world = self._world
         release = ReleaseRef(key[1], (world.namespace(key[0]),))
-        return {
-            revision: judge(found, release, world.registry, world.assessment, RanHere()).charts
-            for revision, found in subjects.items()
-        }
+        history = world.installations.get(key, InstallationRecord()).history
+        ran_licensed = {(entry.chart, entry.version) for entry in history if entry.licensed}
+        for subject in subjects:
+            remembered = (subject.name, subject.version) in ran_licensed
+            emergency = NO_EMERGENCY if remembered else world.emergency(key, revision.created)
+            yield from judge((subject,), release, world.registry, world.assessment, RanHere(), emergency).charts
+
+    def _record_uses(self, verdicts: Mapping[Revision, Sequence[ChartVerdict]]) -> None:
+        for revision, charts in verdicts.items():
+            for name in dict.fromkeys(name for chart in charts for name in chart.break_glasses):
+                let_in = tuple(
+                    ChartInVersion(
+                        name=chart.subject.name[: bounds.GLOB_LENGTH],
+                        version=(chart.subject.version or "unknown")[: bounds.VERSION_LENGTH],
+                    )
+                    for chart in charts
+                    if name in chart.break_glasses
+                )
+                use = BreakGlassUse(
+                    revision=revision.number, charts=let_in[: bounds.INSTALLATION_CHARTS], at=revision.created
+                )
+                self._record_use(name, use)
 
     async def _subjects(self, key: ReleaseKey, revision: Revision) -> tuple[Subject, ...] | None:
         """Give the protected charts of a revision, which is read when it is seen for the first time; None if gone."""

@@ -7,7 +7,9 @@ import prometheus_client
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from licet.cluster.resource import BREAK_GLASSES
 from licet.controller.world import World
+from licet.resources.meta import ConditionStatus, ConditionType, find
 
 
 @contextmanager
@@ -28,6 +30,7 @@ class _WorldCollector(Collector):
     def describe(self) -> Iterator[Metric]:
         """Name the metrics without making them."""
         yield _entitlement_states()
+        yield _open_break_glasses()
 
     def collect(self) -> Iterator[Metric]:
         """Make the metrics."""
@@ -36,6 +39,12 @@ class _WorldCollector(Collector):
             rights = self._world.rights(namespace, record.product)
             states.add_metric([namespace, name, *record.product, rights.state], 1)
         yield states
+        emergencies = _open_break_glasses()
+        for (_, name), observed in self._world.observed[BREAK_GLASSES].items():
+            active, known = find(observed.conditions, ConditionType.ACTIVE), self._world.break_glasses.get(name)
+            if active is not None and active.status is ConditionStatus.TRUE and known is not None:
+                emergencies.add_metric([name, known.break_glass.namespace, known.break_glass.release], 1)
+        yield emergencies
 
 
 def _entitlement_states() -> GaugeMetricFamily:
@@ -43,4 +52,12 @@ def _entitlement_states() -> GaugeMetricFamily:
         "licet_entitlement_state",
         "1 for the state that an Entitlement has: Active, Grace, Expired or Unlicensed.",
         labels=["namespace", "entitlement", "vendor", "product", "state"],
+    )
+
+
+def _open_break_glasses() -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        "licet_break_glass_open",
+        "1 for each BreakGlass that is open: it lets a release in that no license covers.",
+        labels=["break_glass", "namespace", "release"],
     )

@@ -46,6 +46,7 @@ class Kind(StrEnum):
     LICENSE = "license"
     ENTITLEMENT = "entitlement"
     INSTALLATION = "installation"
+    BREAK_GLASS = "break-glass"
     WORKLOAD_POLICY = "workload-policy"
     MEMORY = "memory"
     KEPT_TOKENS = "kept-tokens"

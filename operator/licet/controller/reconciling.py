@@ -7,6 +7,7 @@ from collections.abc import Callable
 from licet.cluster.api import KubeApi
 from licet.cluster.events import EventRecorder
 from licet.cluster.resource import LICENSES, VENDORS
+from licet.controller.breakglass import BreakGlasses
 from licet.controller.certificates import GateCertificate
 from licet.controller.intake import Intake
 from licet.controller.inventory import Inventory
@@ -50,7 +51,10 @@ class Reconciler:
         self._tokens = Tokens(api, world, namespace, enqueue)
         self._licensing = Licensing(world, writer, enqueue)
         self._projector = Projector(api, world, writer)
-        self._inventory = Inventory(api, world, writer, self._refresh) if inventory else None
+        self._break_glasses = BreakGlasses(world, writer, events, enqueue)
+        self._inventory = (
+            Inventory(api, world, writer, self._refresh, self._break_glasses.record) if inventory else None
+        )
         self._policies = WorkloadPolicies(api, world, enqueue, exempt_users=exempt_users) if workload_policies else None
         self._remembering = Remembering(api, world, namespace)
         self._certificate = GateCertificate(api, namespace)
@@ -87,6 +91,8 @@ class Reconciler:
             case Kind.WORKLOAD_POLICY:
                 if self._policies is not None:
                     await self._policies.reconcile(item.name)
+            case Kind.BREAK_GLASS:
+                await self._break_glasses.reconcile(item.name, now=now)
             case Kind.TOKEN:
                 await self._tokens.read(item.name)
             case Kind.ASSESSMENT:
@@ -120,8 +126,10 @@ class Reconciler:
             self._policies.enqueue_all()  # they carry what once ran licensed
 
     def _assess(self) -> None:
-        self._licensing.assess(now=int(time.time()))
-        self._set_alarm(self._world.assessment.next_change)
+        now = int(time.time())
+        self._licensing.assess(now=now)
+        changes = (self._world.assessment.next_change, self._break_glasses.assess(now=now))
+        self._set_alarm(min((change for change in changes if change is not None), default=None))
         if self._policies is not None:
             self._policies.enqueue_all()
 

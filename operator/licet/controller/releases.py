@@ -15,6 +15,7 @@ from typing import Final
 
 from licet.cluster.api import JsonObject
 from licet.core.release import Storage
+from licet.core.timestamps import parse_instant
 
 ReleaseKey = tuple[str, str]  # namespace and name of the release
 
@@ -33,6 +34,8 @@ class Revision:
     release: str
     number: int
     status: str
+    created: int = 0
+    """When Helm began it, in epoch seconds of the API server."""
 
     @classmethod
     def read(cls, storage: Storage, obj: JsonObject) -> "Revision | None":
@@ -42,7 +45,16 @@ class Revision:
         release, number = labels.get("name", ""), labels.get("version", "")
         if labels.get("owner") != "helm" or not _NAME.fullmatch(release) or not _REVISION.fullmatch(number):
             return None
-        return cls(storage, metadata["name"], metadata["uid"], release, int(number), labels.get("status", ""))
+        created = metadata.get("creationTimestamp")
+        return cls(
+            storage=storage,
+            object_name=metadata["name"],
+            uid=metadata["uid"],
+            release=release,
+            number=int(number),
+            status=labels.get("status", ""),
+            created=parse_instant(created) if created else 0,
+        )
 
 
 class Releases:

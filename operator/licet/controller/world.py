@@ -3,28 +3,31 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from licet.cluster.ledger import Ledger
-from licet.cluster.records import LicenseRecord
-from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
+from licet.cluster.records import LicenseRecord, read_break_glass
+from licet.cluster.resource import BREAK_GLASSES, ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
 from licet.controller.children import Children
 from licet.controller.entitlements import EntitlementRecord, Entitlements, ProductKey
 from licet.controller.images import RunningImages
 from licet.controller.observed import Observed, digest
 from licet.controller.releases import ReleaseKey, Releases
+from licet.core import bounds
 from licet.core.allocation import Allocation, Key, Reservation, allocate
+from licet.core.breakglass import BreakGlass, Emergency
 from licet.core.evaluate import Rights, evaluate
 from licet.core.licenses import Assessment, CountingLicense
 from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
 from licet.core.subjects import Subject
 from licet.core.vendors import VendorRegistry
+from licet.resources.breakglass import BreakGlassStatus, BreakGlassUse
 from licet.resources.installation import InstallationStatus, PastChart
 from licet.resources.workloadpolicy import ENFORCEMENT_LABEL
 
-OWN_KINDS: Final = (VENDORS, LICENSES, ENTITLEMENTS, INSTALLATIONS)
+OWN_KINDS: Final = (VENDORS, LICENSES, ENTITLEMENTS, INSTALLATIONS, BREAK_GLASSES)
 EMPTY: Final = Assessment(standings={}, counting=(), memory=Memory(), next_change=None)
 
 
@@ -40,6 +43,31 @@ class InstallationRecord:
         """Read an Installation as the API server gives it."""
         status = InstallationStatus.model_validate(obj.get("status") or {})
         return cls(status.first_seen, status.history)
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlassRecord:
+    """A BreakGlass, and what of its status is carried on."""
+
+    break_glass: BreakGlass
+    uses: tuple[BreakGlassUse, ...] = ()  # in the order of time
+    use_count: int = 0
+
+    @classmethod
+    def read(cls, obj: Mapping[str, Any]) -> Self:
+        """Read a BreakGlass as the API server gives it."""
+        status = BreakGlassStatus.model_validate(obj.get("status") or {})
+        return cls(read_break_glass(obj), status.uses, status.use_count)
+
+    def with_use(self, use: BreakGlassUse) -> Self:
+        """Take in a use, unless it is one of those that are known, or older than the last of these."""
+        full = len(self.uses) == bounds.BREAK_GLASS_USES
+        if any((each.revision, each.at) == (use.revision, use.at) for each in self.uses) or (
+            full and use.at < self.uses[0].at
+        ):
+            return self
+        uses = sorted((*self.uses, use), key=lambda each: (each.at, each.revision))
+        return replace(self, uses=tuple(uses[-bounds.BREAK_GLASS_USES :]), use_count=self.use_count + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +114,7 @@ class World:
     releases: Releases = field(default_factory=Releases)
     subjects: dict[ReleaseKey, Mapping[str, tuple[Subject, ...]]] = field(default_factory=dict)  # by the revision's UID
     installations: dict[ReleaseKey, InstallationRecord] = field(default_factory=dict)
+    break_glasses: dict[str, BreakGlassRecord] = field(default_factory=dict)
     policies: dict[str, WrittenPolicy] = field(default_factory=dict)
     images: RunningImages = field(default_factory=RunningImages)
     _rights: defaultdict[ProductKey, dict[str, Rights]] = field(default_factory=lambda: defaultdict(dict))
@@ -109,6 +138,14 @@ class World:
         """Tell whether a License refers to a Secret of the operator's namespace."""
         unread = (record.token_from for record in self.unread.values())
         return any(each is not None and each.name == name for each in (*unread, *self.ledger.references()))
+
+    def emergency(self, release: ReleaseKey, instant: int) -> Emergency:
+        """Give the BreakGlasses that a release had when it began a revision, in epoch seconds of the API server."""
+        break_glasses = (record.break_glass for record in self.break_glasses.values())
+        of_release = (
+            each for each in break_glasses if (each.namespace, each.release) == release and each.created <= instant
+        )
+        return Emergency(tuple(of_release), instant)
 
     def rights(self, namespace: str, product: ProductKey) -> Rights:
         """Give the rights of a namespace in a product by the last assessment."""

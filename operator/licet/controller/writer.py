@@ -7,7 +7,7 @@ from typing import Final
 from licet.cluster.api import JsonObject, KubeApi, Patch
 from licet.cluster.errors import ApiError
 from licet.cluster.events import EventRecorder, EventType, Regarding
-from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
+from licet.cluster.resource import BREAK_GLASSES, ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
 from licet.controller.observed import Observed, digest
 from licet.controller.world import World
 from licet.core.allocation import Key
@@ -21,8 +21,9 @@ _TELLING: Final = {
     LICENSES: ("License", ConditionType.VALID),
     ENTITLEMENTS: ("Entitlement", ConditionType.LICENSED),
     INSTALLATIONS: ("Installation", ConditionType.LICENSED),
+    BREAK_GLASSES: ("BreakGlass", ConditionType.ACTIVE),
 }
-_BAD_WHEN_TRUE: Final = frozenset({ConditionType.EXPIRING_SOON})
+_BAD_WHEN_TRUE: Final = frozenset({ConditionType.EXPIRING_SOON, ConditionType.ACTIVE})
 
 
 class StatusWriter:

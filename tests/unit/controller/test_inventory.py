@@ -15,6 +15,7 @@ from licet.controller.reconciling import Reconciler
 from licet.controller.releases import Revision
 from licet.core import bounds
 from licet.core.release import Storage
+from licet.core.timestamps import format_instant
 from scripted_server import ScriptedServer, page, refusal
 from support.admission import release_config_map, release_secret
 from support.helm_releases import release_document
@@ -50,13 +51,15 @@ class Cluster:
         version: str = "",
         status: str = "deployed",
         storage: Storage = Storage.SECRET,
+        created: int = NOW,
     ) -> None:
         """Install or upgrade a release, as the API server knows it and the controller has heard."""
         version = version or f"1.{revision}.0"
         document = release_document(chart, version, name=name, revision=revision, status=status)
         obj = (release_secret if storage is Storage.SECRET else release_config_map)(document)
         object_name = obj["metadata"]["name"]
-        obj["metadata"] |= {"uid": f"u-{storage}-{object_name}", "resourceVersion": "1"}
+        given = {"resourceVersion": "1", "creationTimestamp": format_instant(created)}
+        obj["metadata"] |= {"uid": f"u-{storage}-{object_name}", **given}
         self.stored[storage, object_name] = obj
         self.known.world.releases.set("prod-eu", None, Revision.read(storage, obj))
 
@@ -100,6 +103,15 @@ class Cluster:
         """The versions that the status says are installed, as it was last written."""
         _, status = json.loads(next(body for body in reversed(self.server.bodies) if b'"/status"' in body))
         return [chart["version"] for chart in status["value"].get("charts", ())]
+
+    def uses(self) -> list[tuple[int, int]]:
+        """Revision and time of what came in by the BreakGlass."""
+        return [(use.revision, use.at) for use in self.known.world.break_glasses["platform-1"].uses]
+
+    def reason(self) -> str:
+        """The reason of the condition that tells whether what runs is licensed."""
+        (condition,) = self.known.world.observed[INSTALLATIONS][KEY].conditions
+        return condition.reason
 
     def history(self, key: tuple[str, str] = KEY) -> list[tuple[str, bool]]:
         return [(entry.version, entry.licensed) for entry in self.known.world.installations[key].history]
@@ -321,3 +333,50 @@ async def test_release_in_a_namespace_whose_labels_are_not_known_yet_is_waited_f
     cluster.known.world.set_namespace("prod-eu", None)
     await reconcile()
     assert cluster.server.requests == []
+
+
+async def test_what_came_in_by_a_break_glass_is_not_licensed_and_counted(cluster, reconcile):
+    cluster.known.open_break_glass()
+    cluster.release(created=NOW + 60)
+    await reconcile()
+    assert cluster.reason() == "BreakGlass"
+    assert cluster.history() == [("1.1.0", False)]
+    assert cluster.uses() == [(1, NOW + 60)]
+    await reconcile()
+    assert cluster.uses() == [(1, NOW + 60)]
+
+
+@pytest.mark.parametrize("created", [NOW - 1, NOW + 3600], ids=["before", "after"])
+async def test_what_began_while_no_break_glass_was_open_did_not_come_in_by_it(cluster, reconcile, created):
+    cluster.known.open_break_glass()
+    cluster.release(created=created)
+    await reconcile()
+    assert (cluster.reason(), cluster.uses()) == ("NoLicense", [])
+
+
+async def test_break_glass_that_is_heard_of_after_the_revision_counts_it(cluster, reconcile):
+    cluster.release(created=NOW + 60, status="superseded")
+    await reconcile()
+    cluster.release(revision=2, created=NOW + 90)
+    await reconcile()
+    assert cluster.reason() == "NoLicense"
+    cluster.known.open_break_glass()
+    await reconcile()
+    assert (cluster.reason(), cluster.uses()) == ("BreakGlass", [(1, NOW + 60), (2, NOW + 90)])
+
+
+async def test_version_that_ran_licensed_needed_no_break_glass(cluster, reconcile):
+    """Its license has ended since, as that of a version which a BreakGlass stood beside."""
+    cluster.known.open_break_glass()
+    entry = {"chart": "acme-platform", "version": "1.1.0", "revision": 1, "licensed": True}
+    cluster.known.install(history=[entry])
+    cluster.release(created=NOW + 60)
+    await reconcile()
+    assert (cluster.reason(), cluster.uses()) == ("NoLicense", [])
+
+
+async def test_break_glass_for_other_charts_let_nothing_in(cluster, reconcile):
+    cluster.known.open_break_glass(charts=[{"name": "other", "version": "1.0.0"}])
+    cluster.release(created=NOW + 60)
+    await reconcile()
+    assert cluster.reason() == "NoLicense"

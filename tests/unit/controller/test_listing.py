@@ -30,7 +30,7 @@ async def test_all_kinds_are_listed(server, known, lister):
     server.will(page())
     await lister.list_all()
     kinds = [request.path.rpartition("/")[2] for request in server.requests]
-    assert kinds == ["vendors", "licenses", "entitlements", "installations"]
+    assert kinds == ["vendors", "licenses", "entitlements", "installations", "breakglasses"]
 
 
 async def test_what_is_on_any_page_is_taken_in(server, known, lister):

@@ -1,5 +1,6 @@
 import prometheus_client
 
+from licet.cluster.resource import BREAK_GLASSES
 from licet.controller.metrics import exported
 from licet.core.namespaces import Namespace
 from support.known_world import KnownWorld
@@ -44,3 +45,15 @@ def test_state_says_of_which_product_it_is():
         labels = {"namespace": "prod-eu", "entitlement": "platform", "vendor": "acme", "product": "acme-platform"}
         value = prometheus_client.REGISTRY.get_sample_value("licet_entitlement_state", labels | {"state": "Unlicensed"})
     assert value == 1
+
+
+def test_break_glass_is_exported_while_it_is_open():
+    known = KnownWorld()
+    active = {"type": "Active", "reason": "Open", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    manifest = known.open_break_glass()
+    del manifest["metadata"]["resourceVersion"]
+    labels = {"break_glass": "platform-1", "namespace": "prod-eu", "release": "platform"}
+    with exported(known.world):
+        for status, value in (("True", 1), ("False", None)):
+            known.take(BREAK_GLASSES, manifest | {"status": {"conditions": [active | {"status": status}]}})
+            assert prometheus_client.REGISTRY.get_sample_value("licet_break_glass_open", labels) == value
