@@ -9,6 +9,8 @@ KUBERNETES ?=
 BIN := .venv/bin
 HACK := PYTHONPATH=hack $(BIN)/python
 CRD_DIRECTORIES := crds charts/licet/crds
+BYPASSES := PYTHONPATH=tests $(BIN)/python -m bypasses
+BYPASSES_PAGE := docs/security.md
 
 # uv.lock says which uv installs what it locks.
 UV_VERSION = $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
@@ -69,12 +71,14 @@ test-e2e: .venv control-plane ## run the tests of all parts together, with real 
 	$(STEP) 'end-to-end tests'
 	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
 
-generate: .venv ## write what is generated: the CRDs, from the models
+generate: .venv ## write what is generated: the CRDs, from the models, and the page of bypasses, from its table
 	$(BIN)/python -m licet.resources $(CRD_DIRECTORIES)
+	$(BYPASSES) $(BYPASSES_PAGE)
 
 check-generated: .venv ## tell whether what is generated is up to date
 	$(STEP) 'generated files'
 	$(BIN)/python -m licet.resources --check $(CRD_DIRECTORIES)
+	$(BYPASSES) --check $(BYPASSES_PAGE)
 
 clean: cluster-down ## remove what the other targets have made, save the control plane that all clones share
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -60,6 +60,13 @@ def test_memory_that_is_deleted_is_written_again(licensed):
     older_is_superseded(licensed)
 
 
+def test_who_may_edit_the_memory_may_have_a_sequence_forgotten(licensed):
+    """It is the operator's own namespace; the API server's audit log tells who did."""
+    older_is_superseded(licensed)
+    change(licensed, series=[])
+    eventually(lambda: licensed.condition("License", f"old-{licensed.id}", "Valid") == ("True", "Verified"))
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"issuers": {"x": {"mark": "1"}}}', None])
 def test_memory_that_is_damaged_is_written_again(licensed, text):
     write(licensed, text)

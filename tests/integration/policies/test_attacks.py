@@ -244,3 +244,12 @@ def test_nothing_gets_in_while_the_api_server_starts(policies: PolicyCluster, na
         except (ApiError, OSError) as error:
             answers.append(str(error))
     assert "admitted" not in answers
+
+
+def test_a_licensed_name_is_admitted_whatever_is_pulled_for_it(policies: PolicyCluster, namespace: str) -> None:
+    """What a node has, or does not pull, is out of reach."""
+    for policy in ("Never", "IfNotPresent", "Always"):
+        for image, licensed in ((LICENSED, True), (UNLICENSED, False)):
+            pod = image_pod(image)
+            pod["spec"]["containers"][0]["imagePullPolicy"] = policy
+            assert (policies.refusal(namespace, pod) is None) is licensed
