@@ -28,6 +28,8 @@ _READY_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 _LOG_LINES: Final = 10
 _COMPONENTS: Final = ("controller", "gate")
+_DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_GUARD: Final = "definition.workloads.licet.dev"  # the policy that keeps the definition of WorkloadPolicies
 
 
 class Sandbox:
@@ -92,7 +94,7 @@ class Sandbox:
         )
 
     def install(self) -> None:
-        """Brings CRDs, RBAC and webhook configuration to what the chart says now.
+        """Brings CRDs, RBAC, webhook configuration and admission policies to what the chart says now.
 
         Raises:
             SandboxError: the API server refuses them.
@@ -106,7 +108,7 @@ class Sandbox:
         self._apply(others)
 
     def start(self) -> None:
-        """Starts the components that don't run, and returns when they are ready and the API server asks the gate.
+        """Starts the components that don't run, and returns when they are ready and the API server judges as it should.
 
         Raises:
             SandboxError: that takes more than a minute.
@@ -116,7 +118,7 @@ class Sandbox:
         self.wait()
 
     def wait(self) -> None:
-        """Returns when the components are ready and the API server asks the gate.
+        """Returns when the components are ready, and the API server asks the gate and judges workloads.
 
         Raises:
             SandboxError: that takes more than a minute, or one of them has ended.
@@ -144,7 +146,7 @@ class Sandbox:
         for component in self._components:
             if (problem := component.problem()) is not None:
                 return f"{component.name}: {problem}"
-        return self._gate_is_not_asked()
+        return self._gate_is_not_asked() or self._workloads_are_not_judged()
 
     def _gate_is_not_asked(self) -> str | None:
         """Tries what the gate refuses, since the API server hears of webhook and CA bundle a moment after the write."""
@@ -154,6 +156,25 @@ class Sandbox:
         except ApiError as error:
             return None if "denied the request" in str(error) else f"API server: {error}"
         return "API server: it does not ask the gate yet"
+
+    def _workloads_are_not_judged(self) -> str | None:
+        """Tries what the policies refuse, then what they admit once the API server has parameters to judge by."""
+        kinds = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in self._manifests}
+        if ("ValidatingAdmissionPolicy", _GUARD) not in kinds:
+            return None
+        try:
+            self.cluster.request("DELETE", f"{_DEFINITIONS}/workloadpolicies.licet.dev?dryRun=All")
+        except ApiError as error:
+            if _GUARD not in str(error):
+                return f"API server: {error}"
+        else:
+            return "API server: the admission policies are not in force yet"
+        pod = {"metadata": {"name": "sandbox-probe"}, "spec": {"containers": [{"name": "probe", "image": "probe"}]}}
+        try:
+            self.cluster.request("POST", "/api/v1/namespaces/default/pods?dryRun=All", pod)
+        except ApiError as error:
+            return f"API server: {error}"
+        return None
 
     def _component(self, name: str, *local: str) -> Component:
         given = arguments(self._manifests, f"licet-{name}")

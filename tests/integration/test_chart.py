@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,9 +25,10 @@ HELMS = ("helm", "helm3")
 COMBINATIONS: dict[str, Sequence[str]] = {
     "defaults": (),
     "no inventory": ("inventory.enabled=false",),
-    "workload policies": (
-        "workloadPolicies.enabled=true",
+    "no workload policies": ("workloadPolicies.enabled=false",),
+    "workload policies with exemptions": (
         "workloadPolicies.exemptUsers[0]=system:serviceaccount:argo-rollouts:argo-rollouts",
+        "workloadPolicies.exemptNamespaces={kube-system,on}",
     ),
     "admits when no gate answers": ("gate.failurePolicy=Ignore", "gate.timeoutSeconds=30"),
     "one gate": ("gate.replicas=1",),
@@ -147,6 +149,7 @@ def test_pods_meet_the_restricted_pod_security_standard(control_plane: Cluster, 
         ("gate.fialurePolicy=Ignore", "fialurePolicy"),
         ("inventory.enabled=no-thanks", "enabled"),
         ("workloadPolicies.exemptUsers=jane", "exemptUsers"),
+        ("workloadPolicies.exemptNamespaces[0]=kube_system", "exemptNamespaces"),
         ("workloadPolicies.enabled=perhaps", "enabled"),
         ("image.digest=latest", "digest"),
         ("logLevel=loud", "logLevel"),
@@ -167,40 +170,61 @@ VENDOR_KIND, PARAMETER_KIND, BREAK_GLASS_KIND = (
 )
 
 
+KINDS = (VENDOR_KIND, BREAK_GLASS_KIND, PARAMETER_KIND)
+JUDGING = ("name: workloads.licet.dev", "[workloadpolicies]", "--workload-policies")
+
+
+@pytest.mark.parametrize("program", HELMS)
+@pytest.mark.parametrize("known", [(), KINDS], ids=["first", "again"])
+def test_workloads_are_judged_from_kubernetes_1_34_on(control_plane: Cluster, program: str, known) -> None:
+    """Before, the API server could not compile the policies, and would refuse all."""
+    for version, judged in (("1.33", False), ("1.34", True), ("v1.34.0-eks-1a2b3c", True)):
+        answer = helm(control_plane, program, "template", str(CHART), f"--kube-version={version}", *known)
+        assert answer.returncode == 0, answer.stderr
+        assert [part in answer.stdout for part in JUDGING] == [judged] * len(JUDGING)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("--kube-version=1.33",), "needs Kubernetes 1.34"),
-        (("--kube-version=1.34", VENDOR_KIND, BREAK_GLASS_KIND), "needs the CRDs of this version"),
-        (("--kube-version=1.34", VENDOR_KIND, BREAK_GLASS_KIND, PARAMETER_KIND), ""),
-        (("--kube-version=1.34",), ""),
-    ],
+    ("version", "values", "told"),
+    [("1.33", (), True), ("1.34", (), False), ("1.33", ("workloadPolicies.enabled=false",), False)],
 )
-@pytest.mark.parametrize("program", HELMS)
-def test_workloads_are_not_judged_where_the_api_server_would_have_to_refuse_all(
-    control_plane: Cluster, program: str, arguments: Sequence[str], says: str
+def test_the_notes_say_where_kubernetes_is_too_old_to_judge_workloads(
+    control_plane: Cluster, tmp_path: Path, version: str, values, told: bool
 ) -> None:
-    """As it does when it can't compile a policy, or does not serve the kind of its parameters."""
-    values = ["workloadPolicies.enabled=true"]
-    answer = helm(control_plane, program, "template", str(CHART), *arguments, values=values)
-    assert (answer.returncode == 0) is (not says)
-    assert says in answer.stderr
+    """`helm template` shows no notes: so here they become a manifest."""
+    templates = Path(shutil.copytree(CHART, tmp_path / "licet")) / "templates"
+    notes = (templates / "NOTES.txt").read_text()
+    text = '{{ define "notes" }}' + notes + '{{ end }}notes: {{ include "notes" $ | quote }}'
+    (templates / "notes.yaml").write_text(text)
+    command = ("template", str(templates.parent), "--show-only=templates/notes.yaml", f"--kube-version={version}")
+    answer = helm(control_plane, "helm", *command, values=values)
+    assert answer.returncode == 0, answer.stderr
+    said = " ".join(yaml.safe_load(answer.stdout)["notes"].split())
+    assert ("workloads are not judged: that takes Kubernetes 1.34, and this is v1.33" in said) is told
 
 
+@pytest.mark.parametrize("missing", [BREAK_GLASS_KIND, PARAMETER_KIND])
 @pytest.mark.parametrize("program", HELMS)
-def test_an_upgrade_asks_for_the_definitions_that_helm_does_not_upgrade(control_plane: Cluster, program: str) -> None:
-    answer = helm(control_plane, program, "template", str(CHART), VENDOR_KIND)
+def test_an_upgrade_asks_for_the_definitions_that_helm_does_not_upgrade(
+    control_plane: Cluster, program: str, missing: str
+) -> None:
+    """Without that of its parameters, a policy would have the API server refuse all workloads."""
+    answer = helm(control_plane, program, "template", str(CHART), *(kind for kind in KINDS if kind != missing))
     assert answer.returncode != 0
     assert "needs its own CRDs, which Helm does not upgrade: apply crds/" in answer.stderr
 
 
-def test_the_operators_own_namespace_is_not_judged(control_plane: Cluster) -> None:
-    policy = rendered(control_plane, ("workloadPolicies.enabled=true",), namespace="ops")[
-        "ValidatingAdmissionPolicy", "workloads.licet.dev"
-    ]
-    assert policy["spec"]["matchConstraints"]["namespaceSelector"] == {
-        "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["ops"]}]
-    }
+def test_namespaces_are_exempt_by_name(control_plane: Cluster) -> None:
+    """That of licet always is, and that of the cluster's own components unless the administrator decides otherwise."""
+    for values, exempt in (
+        ((), ["ops", "kube-system"]),
+        (("workloadPolicies.exemptNamespaces=null",), ["ops"]),
+        (("workloadPolicies.exemptNamespaces={on,ops}",), ["ops", "on"]),
+    ):
+        policy = rendered(control_plane, values, namespace="ops")["ValidatingAdmissionPolicy", "workloads.licet.dev"]
+        assert policy["spec"]["matchConstraints"]["namespaceSelector"] == {
+            "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": exempt}]
+        }
 
 
 def test_every_default_is_in_the_schema() -> None:
@@ -269,7 +293,7 @@ def test_the_service_leads_to_the_port_that_the_gate_serves(control_plane: Clust
 
 def test_the_options_of_the_components_are_theirs(control_plane: Cluster) -> None:
     for values, (name, command) in itertools.product(
-        ((), ("inventory.enabled=false",), COMBINATIONS["workload policies"]),
+        ((), ("inventory.enabled=false",), COMBINATIONS["workload policies with exemptions"]),
         (("licet-controller", "controller"), ("licet-gate", "gate")),
     ):
         (container,) = rendered(control_plane, values)["Deployment", name]["spec"]["template"]["spec"]["containers"]
@@ -317,7 +341,9 @@ def test_upgrades_leave_the_ca_bundle_that_the_controller_keeps(
     """And installing, upgrading and uninstalling work with either Helm."""
     configuration = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/licet-gate"
     chart = ("licet", str(CHART), "-n", namespace)
-    installed = helm(control_plane, program, "install", *chart, values=["gate.failurePolicy=Ignore"])
+    # What they would judge, other tests of this control plane may want to write.
+    values = ["gate.failurePolicy=Ignore", "workloadPolicies.enabled=false"]
+    installed = helm(control_plane, program, "install", *chart, values=values)
     try:
         assert installed.returncode == 0, installed.stderr
         assert "kubectl get entitlements" in installed.stdout
@@ -327,9 +353,7 @@ def test_upgrades_leave_the_ca_bundle_that_the_controller_keeps(
         written["webhooks"][0]["clientConfig"]["caBundle"] = bundle
         control_plane.request("PUT", f"{configuration}?fieldManager=licet-controller", written)
 
-        upgraded = helm(
-            control_plane, program, "upgrade", *chart, values=["gate.failurePolicy=Ignore", "gate.timeoutSeconds=3"]
-        )
+        upgraded = helm(control_plane, program, "upgrade", *chart, values=[*values, "gate.timeoutSeconds=3"])
 
         assert upgraded.returncode == 0, upgraded.stderr
         (webhook,) = control_plane.request("GET", configuration)["webhooks"]

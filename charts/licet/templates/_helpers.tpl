@@ -77,3 +77,16 @@ volumeMounts:
   - name: tmp
     mountPath: /tmp
 {{- end }}
+
+{{/* Whether the API server judges workloads; before Kubernetes 1.34, its policies can't compare versions. */}}
+{{- define "licet.judgesWorkloads" -}}
+{{- if and .Values.workloadPolicies.enabled (semverCompare ">=1.34-0" .Capabilities.KubeVersion.Version) }}true{{ end }}
+{{- end }}
+
+{{/* Refuses to render where an older version of the chart is installed, and the CRD of a kind is not. */}}
+{{- define "licet.needsKind" -}}
+{{- $kinds := .root.Capabilities.APIVersions }}
+{{- if and ($kinds.Has "licet.dev/v1alpha1/Vendor") (not ($kinds.Has (printf "licet.dev/v1alpha1/%s" .kind))) }}
+{{- fail "this version of the chart needs its own CRDs, which Helm does not upgrade: apply crds/" }}
+{{- end }}
+{{- end }}
