@@ -1,6 +1,8 @@
 """The commands that ask a cluster, on a real API server."""
 
 import base64
+import csv
+import io
 import json
 import secrets
 import time
@@ -395,3 +397,150 @@ def test_cluster_without_licet_is_told_as_such(cluster: Cluster, tmp_path: Path)
     answer = licet("status", "--kubeconfig", tmp_path / "config")
     assert answer.code == 2
     assert "licet is not installed in it" in answer.err
+
+
+# -- audit -------------------------------------------------------------------------------------------------------------
+
+
+def audit(site: Site, *arguments: object, kubeconfig: Path | None = None) -> Answer:
+    place = ("--operator-namespace", site.operator, "--vendor", site.vendor.name)
+    return site.ask("audit", *place, *arguments, kubeconfig=kubeconfig)
+
+
+def write_inventory(site: Site, version: str, *, licensed: bool, release: str = "web") -> None:
+    """The controller's word about a release, and that it has looked at the Vendor."""
+    condition = {"reason": "Trusted", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z", "status": "True"}
+    site.set_status("/vendors", "Vendor", site.vendor.name, {"conditions": [{**condition, "type": "Ready"}]})
+    word = {"reason": "Licensed" if licensed else "NoLicense", "message": "it says so", "status": str(licensed)}
+    chart = {"name": site.vendor.product, "version": version, "vendor": site.vendor.name}
+    license_ = {"license": f"{site.vendor.name}-prod"} if licensed else {}
+    charts = [{**chart, "product": site.vendor.product, **license_}]
+    site.write_installation(release, charts=charts, conditions=[{**condition, "type": "Licensed", **word}])
+
+
+def test_audit_lists_what_is_licensed_and_exits_with_zero(site: Site) -> None:
+    name = site.apply_license()
+    write_inventory(site, "2.4.1", licensed=True)
+    answer = audit(site)
+    assert (answer.code, answer.err) == (0, "")
+    rows = [line.split() for line in answer.out.splitlines()]
+    product = site.vendor.product
+    assert [
+        site.team,
+        "Release/web",
+        site.vendor.name,
+        product,
+        "chart",
+        product,
+        "2.4.1",
+        "yes",
+        "Licensed",
+        name,
+    ] in rows
+    assert [site.vendor.name, product, name, "1", "1", "0", "0"] in rows
+    assert answer.out.endswith("Findings\nnone\n")
+
+
+def test_audit_exits_with_one_and_tells_what_to_do_where_something_has_no_license(site: Site) -> None:
+    site.apply_license()
+    write_inventory(site, "2.4.1", licensed=True)
+    write_inventory(site, "3.1.0", licensed=False, release="api")
+    answer = audit(site)
+    assert answer.code == 1
+    assert f"Installation {site.team}/api (VersionNotCovered, since 2026-01-01T00:00:00Z): chart" in answer.out
+    assert "Install a covered version, or apply a license that covers 3.1.0." in answer.out
+    document = audit(site, "--findings-only", "-o", "json").document
+    assert [entry["installation"]["name"] for entry in document["entries"]] == ["api"]
+    assert [total["findings"] for total in document["totals"]] == [1, 0]
+
+
+def test_audit_for_programs_keeps_its_form(site: Site) -> None:
+    name = site.apply_license()
+    write_inventory(site, "2.4.1", licensed=True)
+    document = audit(site, "-o", "json").document
+    assert set(document) == {"schemaVersion", "cluster", "time", "totals", "entries", "notes"}
+    assert document["schemaVersion"] == 1
+    uid = site.cluster.request("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"]
+    assert document["cluster"] == uid
+    product = site.vendor.product
+    claimed = {"vendor": site.vendor.name, "product": product, "license": name}
+    assert document["totals"] == [{**claimed, "installations": 1, "charts": 1, "images": 0, "findings": 0}]
+    assert document["entries"] == [
+        {
+            "namespace": site.team,
+            "installation": {"namespace": site.team, "name": "web"},
+            "source": {"kind": "Release", "namespace": site.team, "name": "web"},
+            "type": "chart",
+            "name": product,
+            "version": "2.4.1",
+            "digest": None,
+            **claimed,
+            "licensed": True,
+            "recorded": True,
+            "judged": True,
+            "reason": "Licensed",
+            "message": "",
+            "since": None,
+            "firstSeen": None,
+        }
+    ]
+    (row,) = csv.DictReader(io.StringIO(audit(site, "-o", "csv").out, newline=""))
+    assert (row["cluster"], row["namespace"], row["sourceKind"], row["sourceName"]) == (
+        uid,
+        site.team,
+        "Release",
+        "web",
+    )
+    assert (row["name"], row["version"], row["license"], row["licensed"]) == (product, "2.4.1", name, "true")
+
+
+def test_audit_sees_what_a_controller_that_stands_still_does_not(site: Site) -> None:
+    now = site.vendor.now
+    site.apply_license(iat=now - 40 * DAY, nbf=now - 40 * DAY, exp=now - DAY)
+    write_inventory(site, "2.4.1", licensed=True)
+    site.write_memory(Memory(marks={site.vendor.issuer: now - DAY}))
+    answer = audit(site)
+    assert answer.code == 1
+    assert "(LicenseExpired): chart" in answer.out
+    assert "note: what the controller wrote is no longer so for" in answer.out
+    assert f"note: the controller last wrote down the time at {format_instant(now - DAY)}" in answer.out
+
+
+def test_audit_of_who_may_not_read_licenses_goes_by_the_controllers_word(site: Site, tmp_path: Path) -> None:
+    site.apply_license()
+    write_inventory(site, "3.1.0", licensed=False)
+    inventory = {"apiGroups": ["licet.dev"], "resources": ["vendors", "installations"], "verbs": ["list"]}
+    auditor = site.account("auditor", tmp_path, inventory)
+    answer = audit(site, "-o", "json", kubeconfig=auditor)
+    assert answer.code == 1
+    (entry,) = answer.document["entries"]
+    assert (entry["judged"], entry["reason"], entry["message"]) == (None, "NoLicense", "it says so")
+    assert answer.document["cluster"] is None
+    assert any("licenses are not verified" in note for note in answer.document["notes"])
+    nobody = audit(site, kubeconfig=site.account("nobody", tmp_path))
+    assert (nobody.code, nobody.out) == (2, "")
+    assert "the cluster does not let you do this" in nobody.err
+
+
+def test_audit_of_a_namespace_leaves_out_those_of_others(site: Site) -> None:
+    site.apply_license()
+    write_inventory(site, "3.1.0", licensed=False)
+    assert audit(site, "-n", site.team).code == 1
+    assert audit(site, "-n", site.operator).code == 0
+
+
+def test_audit_without_an_inventory_gives_no_answer(site: Site) -> None:
+    write_inventory(site, "2.4.1", licensed=True)
+    labels = {"app": "licet"}
+    container = {"name": "controller", "image": "licet", "args": ["controller", "--no-inventory"]}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "licet-controller"}, "spec": spec}
+    path = f"/apis/apps/v1/namespaces/{site.operator}/deployments"
+    site.cluster.request("POST", path, deployment)
+    answer = audit(site)
+    assert (answer.code, answer.out) == (2, "")
+    assert "this cluster keeps no inventory" in answer.err
+    container["args"] = ["controller"]
+    site.cluster.request("PATCH", f"{path}/licet-controller", {"spec": spec})
+    assert "note: the controller is not ready" in audit(site).out

@@ -21,6 +21,7 @@ _SECTIONS: Final = {
     },
     "For clusters": {
         "status": Entry("licet.cli.status", "Show what is trusted, licensed and installed, and what is wrong"),
+        "audit": Entry("licet.cli.audit", "List what is installed under which license, and what has none"),
         "explain": Entry("licet.cli.explain", "Explain why something is licensed or not"),
         "clock": Entry("licet.cli.clock", "Manage the time that licet remembers"),
     },

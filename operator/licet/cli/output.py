@@ -1,8 +1,10 @@
 """What commands print: JSON, YAML and tables, safe to look at in a terminal whoever wrote the values."""
 
+import csv
+import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -18,6 +20,8 @@ _TONES: Final = {
     **dict.fromkeys(("Grace", "InGrace", "Unknown", "audited", "warned"), "yellow"),
     **dict.fromkeys(("Expired", "False", "Unlicensed", "denied", "invalid", "no"), "red"),
 }
+# Full-width as well, as some spreadsheets read it. Tab and carriage return, which others skip, are escaped anyway.
+_FORMULA_STARTS: Final = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 _LINE_LENGTH: Final = 1 << 30  # of YAML: values are not folded, so that grep finds them
 _GAP: Final = "   "  # as kubectl parts columns
 
@@ -27,17 +31,27 @@ class Format(StrEnum):
 
     JSON = "json"
     YAML = "yaml"
+    CSV = "csv"
 
 
 def output_option(function: FC) -> FC:
     """Add the option `-o json|yaml`, the argument `output`, which is None for people."""
+    return _output_option(function, (Format.JSON, Format.YAML), "Print JSON or YAML, for programs.")
+
+
+def output_or_csv_option(function: FC) -> FC:
+    """Add the option `-o json|yaml|csv`, the argument `output`, which is None for people."""
+    return _output_option(function, tuple(Format), "Print JSON or YAML, for programs, or CSV, for spreadsheets.")
+
+
+def _output_option(function: FC, formats: Sequence[Format], explanation: str) -> FC:
     decorate = click.option(
         "-o",
         "--output",
-        type=click.Choice([each.value for each in Format]),
-        metavar="json|yaml",
+        type=click.Choice([each.value for each in formats]),
+        metavar="|".join(formats),
         callback=lambda _ctx, _param, value: None if value is None else Format(value),
-        help="Print JSON or YAML, for programs.",
+        help=explanation,
     )
     return decorate(function)
 
@@ -65,6 +79,24 @@ def render_yaml(*documents: object) -> str:
 
     text = dump(allow_unicode=True)
     return dump(allow_unicode=False) if _UNSAFE.search(text) else text
+
+
+def render_csv(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Write a table as RFC 4180 has it: commas, quotes where they are needed, CR LF; None is an empty field.
+
+    What a spreadsheet would take for a formula gets an apostrophe in front: values may come from anybody who may
+    install something.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(headers)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else printable(str(value))
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def printable(text: str) -> str:

@@ -99,13 +99,20 @@ def judge_labels(
 ) -> tuple[WorkloadVerdict, ...]:
     """Judge what the labels of one object, or of one Pod template, tell of charts that need a license."""
     return tuple(
-        WorkloadVerdict(
-            item=LabelledChart(name, text),
-            claim=claim,
-            license=_covering(_of_chart(name, text, claim, namespace, assessment), namespace),
-            ran_here=(name, text) in past.charts,
-        )
+        judge_chart(LabelledChart(name, text), claim, namespace, assessment, past)
         for name, text, claim in labelled_charts(labels, registry)
+    )
+
+
+def judge_chart(
+    chart: LabelledChart, claim: ProductClaim, namespace: Namespace, assessment: Assessment, past: PastWorkloads
+) -> WorkloadVerdict:
+    """Judge a chart that labels tell of, and that is claimed."""
+    return WorkloadVerdict(
+        item=chart,
+        claim=claim,
+        license=_covering(_of_chart(chart.name, chart.version, claim, namespace, assessment), namespace),
+        ran_here=(chart.name, chart.version) in past.charts,
     )
 
 

@@ -1,11 +1,13 @@
 """What is printed can be read by programs, and looked at by people."""
 
+import csv
+import io
 import json
 
 import pytest
 import yaml
 
-from licet.cli.output import fields, printable, render_json, render_yaml, table
+from licet.cli.output import fields, printable, render_csv, render_json, render_yaml, table
 
 UNSAFE = "a\x1b[31mb\x9bc\u202ed\u2066e\x7ff"
 
@@ -38,3 +40,14 @@ def test_table_lines_up_whatever_it_holds() -> None:
 
 def test_fields_line_up() -> None:
     assert fields([("Name", "a"), ("Customer", "b\x07")]) == "Name:       a\nCustomer:   b\\x07"
+
+
+def test_csv_is_that_of_rfc_4180() -> None:
+    assert render_csv(["a", "b"], [["x", None], ['say "hi"', "1,2"]]) == 'a,b\r\nx,\r\n"say ""hi""","1,2"\r\n'
+
+
+@pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@SUM(A1)", "\uff1d1", "\t=1", "\r=1", "\n=1", UNSAFE])
+def test_csv_is_no_formula_to_a_spreadsheet(value: str) -> None:
+    (_, (cell,)) = csv.reader(io.StringIO(render_csv(["a"], [[value]]), newline=""))
+    assert cell.startswith(("'", "\\", "a"))
+    assert cell.isprintable()
