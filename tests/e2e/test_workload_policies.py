@@ -119,6 +119,34 @@ def test_with_controller_and_gate_stopped_licenses_still_hold_and_end(site: Team
         site.sandbox.start()
 
 
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{containers: [{{name: web, image: "registry.example/{product}/api:{{{{ .Chart.Version }}}}"}}]}}
+"""
+
+
+def test_what_helm_only_renders_is_judged_as_it_is_applied(site: Team) -> None:
+    site.license(**images_2(site))
+    site.eventually(lambda: run(site, "2.0.0") == "", "the policies know the License")
+
+    def apply(version: str) -> str:
+        chart = site.chart(version, templates={"web.yaml": DEPLOYMENT.format(product=site.product)})
+        rendered = site.helm("template", "web", chart).stdout
+        return site.sandbox.run("kubectl", "apply", "-n", site.namespace, "-f", "-", stdin=rendered).stderr
+
+    assert f"licet: image {image(site, '3.0.0')}" in apply("3.0.0")
+    assert site.get("deployment", "web") is None
+    assert apply("2.0.0") == ""
+    assert site.get("deployment", "web") is not None
+    assert site.names("secret") == set(), "there is no release for the gate to judge"
+
+
 def ready_to_run(team: Team) -> int:
     deployment = team.get("deployment", "web") or {}
     replicas: int = (deployment.get("status") or {}).get("replicas", 0)
