@@ -1,0 +1,75 @@
+"""A vendor, to have something licensed: a key, the manifest of its Vendor, and tokens."""
+
+import itertools
+import time
+from typing import Any, Final
+
+from bench.releases import LICENSED_RANGE, PRODUCT
+from licet.core.globs import Glob
+from licet.core.issue import generate_key, issue_token
+from licet.core.jwks import KeySet, key_to_jwk
+from licet.core.vendors import Product, Vendor
+
+_API: Final = "licet.dev/v1alpha1"
+_KEY_ID: Final = "bench-2026"
+_PATTERNS: Final = (PRODUCT, f"{PRODUCT}-*")
+
+
+class BenchVendor:
+    """One vendor with one product, `releases.PRODUCT`; its tokens have what those of a real vendor have."""
+
+    name: Final = "bench"
+    issuer: Final = "https://licenses.bench.example"
+
+    def __init__(self) -> None:
+        self._key = generate_key()
+        self._numbers = itertools.count(1)
+
+    @property
+    def jwks(self) -> dict[str, Any]:
+        """Its public keys."""
+        return {"keys": [key_to_jwk(_KEY_ID, self._key.public_key())]}
+
+    @property
+    def vendor(self) -> Vendor:
+        """The Vendor as the core takes it."""
+        product = Product(PRODUCT, tuple(map(Glob.parse, _PATTERNS)))
+        return Vendor(self.name, self.issuer, KeySet.parse(self.jwks), (product,), created="2026-01-01T00:00:00Z")
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The Vendor, to be applied."""
+        spec = {
+            "issuer": self.issuer,
+            "jwks": self.jwks,
+            "products": [{"name": PRODUCT, "charts": list(_PATTERNS)}],
+        }
+        return {"apiVersion": _API, "kind": "Vendor", "metadata": {"name": self.name}, "spec": spec}
+
+    def license(self, token: str, name: str = "bench") -> dict[str, Any]:
+        """A License with this token, to be applied."""
+        return {"apiVersion": _API, "kind": "License", "metadata": {"name": name}, "spec": {"token": token}}
+
+    def token(self, *, plan: str = "pro", series: str = "production", sequence: int = 0) -> str:
+        """A token of one year, which licenses the charts in `releases.LICENSED_RANGE`."""
+        number = next(self._numbers)
+        grant = {
+            "product": PRODUCT,
+            "plan": plan,
+            "features": {"sso": True, "audit-log": True, "modules": ["orders", "billing"], "nodes": 12},
+            "limits": {"seats": {"max": 250}, "calls": {"max": 1_000_000, "per": "month"}},
+            "charts": [{"name": f"{PRODUCT}*", "versions": LICENSED_RANGE}],
+        }
+        spec = {
+            "iss": self.issuer,
+            "sub": "customer-42",
+            "exp": "P365D",
+            "license": {
+                "series": series,
+                "sequence": sequence or number,
+                "customer": {"name": "Globex"},
+                "gracePeriod": "P14D",
+                "grants": [grant],
+            },
+        }
+        return issue_token(spec, self._key, kid=_KEY_ID, now=int(time.time()), token_id=f"lic_{number:06}")
