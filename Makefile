@@ -15,6 +15,8 @@ BYPASSES_PAGE := docs/security.md
 # uv.lock says which uv installs what it locks.
 UV_VERSION = $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 
+OLDEST_KUBERNETES = $(shell sed -n 's/^\tk8s.io\/kubernetes v\([0-9]*\.[0-9]*\)\..*/\1/p' hack/tools/kubernetes-oldest/go.mod)
+
 # With the certificates that the machine trusts, as networks need it that look into TLS; some machines have none.
 UV_SYNC = env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON=$(BIN)/python UV_PYTHON_DOWNLOADS=never \
 	UV_COMPILE_BYTECODE=1 $(BIN)/uv sync --frozen
@@ -24,8 +26,8 @@ STEP = @printf '\n==> %s\n'
 .DEFAULT_GOAL := help
 # With -j as well: the output is read from top to bottom, and the tests want the machine for themselves.
 .NOTPARALLEL:
-.PHONY: help .venv control-plane control-planes demo cluster cluster-down test test-unit test-integration test-e2e lint format \
-	generate check-generated clean
+.PHONY: help .venv control-plane control-planes demo cluster cluster-down test test-unit test-integration test-oldest \
+	test-e2e lint format generate check-generated clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  %-18s%s\n", $$1, $$2 }'
@@ -43,7 +45,7 @@ cluster-down: $(if $(wildcard .cluster),.venv) ## end the sandbox in .cluster
 
 ## -- to change it -----------------------------------------------------------------------------------------------------
 
-test: lint check-generated test-unit test-integration test-e2e ## check and test everything
+test: lint check-generated test-unit test-integration test-oldest test-e2e ## check and test everything
 	$(STEP) 'everything is fine'
 
 lint: .venv ## check style, types and layers
@@ -63,9 +65,13 @@ test-unit: .venv ## run the fast tests
 	$(STEP) 'unit tests'
 	$(BIN)/pytest --numprocesses auto --maxprocesses 8 tests/unit $(PYTEST_ARGS)
 
-test-integration: .venv control-planes ## run the tests of single parts on a real API server
+test-integration: .venv control-plane ## run the tests of single parts on a real API server
 	$(STEP) 'integration tests'
 	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
+
+test-oldest: .venv control-planes ## run those of the admission policies on the oldest Kubernetes that knows their means
+	$(STEP) 'tests of the admission policies on Kubernetes $(OLDEST_KUBERNETES)'
+	$(BIN)/pytest tests/integration/policies --kubernetes $(OLDEST_KUBERNETES) $(PYTEST_ARGS)
 
 test-e2e: .venv control-plane ## run the tests of all parts together, with real Helm
 	$(STEP) 'end-to-end tests'

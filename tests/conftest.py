@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from controlplane import ApiError, Cluster, ControlPlane
+from controlplane import ApiError, Cluster, ControlPlane, kubernetes_versions
 
 # A build has to give the same verdict twice; finding new cases is for the developer's own machine.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
@@ -21,10 +21,25 @@ if os.environ.get("CI"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tests of single parts may be run on the oldest Kubernetes as well."""
+    oldest, newest = kubernetes_versions()
+    parser.addoption(
+        "--kubernetes", choices=(oldest, newest), default=newest, help="of the control planes of integration tests"
+    )
+
+
 @pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
+def kubernetes(request: pytest.FixtureRequest) -> str:
+    """The minor version of Kubernetes that the tests run on."""
+    version: str = request.config.getoption("--kubernetes")
+    return version
+
+
+@pytest.fixture(scope="session")
+def control_plane(kubernetes: str) -> Iterator[ControlPlane]:
     """One real control plane for all tests of the session that ask for it."""
-    with ControlPlane() as plane:
+    with ControlPlane(kubernetes=kubernetes) as plane:
         yield plane
 
 

@@ -6,17 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from controlplane import ApiError, ControlPlane
+from controlplane import ApiError, ControlPlane, kubernetes_versions
 from support.gate_process import until
 from support.workload_policies import PolicyCluster
 
 
 @pytest.fixture(scope="package")
-def policies() -> Iterator[PolicyCluster]:
+def policies(kubernetes: str) -> Iterator[PolicyCluster]:
     """A control plane of this package's own: what it refuses, others may want to write."""
-    with ControlPlane() as plane, contextlib.closing(PolicyCluster(plane)) as made:
+    with ControlPlane(kubernetes=kubernetes) as plane, contextlib.closing(PolicyCluster(plane)) as made:
         made.install()
         yield made
+
+
+@pytest.fixture
+def newest_kubernetes(kubernetes: str) -> None:
+    """For tests of what the oldest Kubernetes does not serve."""
+    if kubernetes != kubernetes_versions()[-1]:
+        pytest.skip(f"Kubernetes {kubernetes} does not serve it")
 
 
 @pytest.fixture

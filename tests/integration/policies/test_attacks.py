@@ -154,6 +154,7 @@ def test_kubectl_has_no_command_that_gets_around(policies: PolicyCluster, runnin
 # -- by others -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("newest_kubernetes")
 def test_what_a_mutating_policy_puts_into_an_object_is_judged(policies: PolicyCluster, namespace: str) -> None:
     """Validation comes after all mutation; only what Kubernetes' own controllers make is judged before it."""
     install_injection(policies, namespace)

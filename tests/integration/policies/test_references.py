@@ -31,6 +31,10 @@ SPELLINGS = {
     "Docker Hub, left out": "acme/api:{}",
     "Docker Hub by its old name": "index.docker.io/acme/api:{}",
     "Docker Hub by the name of its host": "registry-1.docker.io/acme/api:{}",
+    "Docker Hub by another name of its host": "registry.hub.docker.com/acme/api:{}",
+    "Docker Hub at a port": "Registry-1.docker.io:443/acme/api:{}",
+    "Docker Hub at a port, without library": "docker.io:443/acme-db:{}",
+    "mirror of Docker Hub at the port of HTTPS": "hub.bank.example:443/acme/api:{}",
     "docker.io/library": "docker.io/library/acme-db:{}",
     "docker.io without library": "docker.io/acme-db:{}",
     "library alone": "library/acme-db:{}",
@@ -71,6 +75,6 @@ def test_a_licensed_tag_is_admitted_whatever_the_digest_beside_it_is_of(policies
     assert policies.refusal("default", image_pod(reference)) is None
 
 
-@pytest.mark.parametrize("reference", ["10.0.0.1:5000/acme/api:3.0.0", "copies.example/acme/api:3.0.0"])
+@pytest.mark.parametrize("reference", ["10.0.0.1:5000/acme/api:3.0.0", "copies.example/acme/api:3.0.0", "api:3.0.0"])
 def test_an_image_from_a_place_that_nobody_claims_is_admitted(policies: PolicyCluster, reference: str) -> None:
     assert policies.refusal("default", image_pod(reference)) is None

@@ -162,6 +162,18 @@ def test_forced_server_side_apply_is_judged_by_the_servers_time(running: Running
     assert running.policies.send("PATCH", created, body, media_type=APPLY).refusal is not None
 
 
+def test_a_container_that_is_added_to_a_pod_is_judged_by_the_servers_time(
+    policies: PolicyCluster, namespace: str
+) -> None:
+    license_until(policies, int(time.time()) - 1)
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    assert policies.send("POST", path, image_pod("nginx")).refusal is None
+    debug = {"spec": {"ephemeralContainers": [{"name": "debug", "image": FIRST}]}}
+    for forgery in ({}, *({"metadata": {"managedFields": entries}} for entries in FORGERIES.values())):
+        query = f"{path}/web/ephemeralcontainers?dryRun=All"
+        assert policies.send("PATCH", query, {**debug, **forgery}, media_type=MERGE_PATCH).refusal is not None
+
+
 def test_a_time_ahead_only_ends_a_license_sooner(policies: PolicyCluster) -> None:
     license_until(policies, int(time.time()) + DAY)
     made = Running(policies, f"web-{secrets.token_hex(4)}")

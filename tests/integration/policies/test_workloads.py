@@ -103,7 +103,9 @@ def test_creating_a_workload_needs_a_license_for_its_images(policies, licensed, 
     ],
     ids=["init container", "sidecar", "image volume", "second container"],
 )
-def test_no_place_for_an_image_is_overlooked(policies, licensed, namespace, kind, spec) -> None:
+def test_no_place_for_an_image_is_overlooked(request, policies, licensed, namespace, kind, spec) -> None:
+    if "volumes" in spec:
+        request.getfixturevalue("newest_kubernetes")
     assert UNLICENSED in (create(policies, namespace, made(kind, **spec)) or "")
 
 
