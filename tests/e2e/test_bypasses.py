@@ -5,17 +5,17 @@ import gzip
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-import sandbox as sandboxes
 from sandbox import NAMESPACE, Sandbox
 from support.admission import release_secret
 from support.charts import Inside
+from support.empty_database import empty_database
 from support.helm_releases import encode_release
 from support.team import HELMS, Answer, Team
 
@@ -41,13 +41,6 @@ metadata:
   name: "{{ .Release.Name }}-labelled"
   labels: {helm.sh/chart: "{{ .Chart.Name }}-{{ .Chart.Version }}"}
 """
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox of this module's own, with the policies switched on."""
-    with sandboxes.temporary(("workloadPolicies.enabled=true",)) as running:
-        yield running
 
 
 @pytest.fixture
@@ -98,15 +91,9 @@ def everything(team: Team) -> set[str]:
     return team.names("deployment") | team.names("configmap") | team.names("secret")
 
 
-def helm_with(team: Team, environment: dict[str, str], *arguments: str) -> Answer:
+def helm(team: Team, variables: dict[str, str], *arguments: str) -> Answer:
     """Run helm with variables of its environment set."""
-    return subprocess.run(
-        [team.sandbox.cluster.bin / team.helm_program, *arguments, "--namespace", team.namespace],
-        env=team.sandbox.environment | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return team.sandbox.run(team.helm_program, *arguments, "-n", team.namespace, variables=variables)
 
 
 # -- the chart in disguise ---------------------------------------------------------------------------------------------
@@ -261,9 +248,20 @@ def test_release_kept_in_memory_installs_nothing(site: Team, tmp_path: Path) -> 
     earlier = tmp_path / "releases.yaml"
     earlier.write_text("[]")
     in_memory = {"HELM_DRIVER": "memory", "HELM_MEMORY_DRIVER_DATA": str(earlier)}
-    answer = helm_with(site, in_memory, "install", "web", str(chart(site, UNLICENSED)))
+    answer = helm(site, in_memory, "install", "web", str(chart(site, UNLICENSED)))
     assert answer.returncode == 0, answer.stderr
     assert everything(site) == set()
+
+
+@pytest.mark.parametrize("helm_program", HELMS)
+def test_release_kept_in_a_database_is_refused_by_its_image(site: Team) -> None:
+    with empty_database() as connection:
+        in_database = {"HELM_DRIVER": "sql", "HELM_DRIVER_SQL_CONNECTION_STRING": connection}
+        assert refused_image(site, helm(site, in_database, "install", "web", str(chart(site, UNLICENSED))))
+        answer = helm(site, in_database, "install", "two", str(chart(site, LICENSED)))
+        assert answer.returncode == 0, answer.stderr
+    assert site.names("deployment") == {"two"}
+    assert site.names("secret") == set()
 
 
 def test_definitions_of_a_refused_chart_stay(site: Team) -> None:
