@@ -158,7 +158,7 @@ def _check_chart(asked: Chart, release: str, namespace: str, authority: Authorit
     if namespace == authority.operator_namespace:
         subjects, facts = (), replace(facts, notes=(f"the gate judges no release in {namespace}, where licet runs",))
     reference = ReleaseRef(release, (facts.namespace,))
-    verdict = judge(subjects, reference, facts.registry, facts.assessment, facts.ran_here)
+    verdict = judge(subjects, reference, facts.registry, facts.assessment, facts.ran_here, facts.emergency)
     if output is None:
         click.echo("\n".join(_lines(verdict, f"chart {asked.name} {asked.version} ({reference.where})", facts)))
     else:

@@ -25,7 +25,7 @@ from licet.core.release import Release, Storage, decode_release
 from licet.core.subjects import Origin, Subject, find_subjects
 from licet.core.timestamps import format_instant
 from licet.core.vendors import ProductClaim
-from licet.core.verdict import ChartVerdict, RanHere, ReleaseRef, Result, judge
+from licet.core.verdict import ChartVerdict, RanHere, ReleaseRef, judge
 
 
 @click.group(cls=Group)
@@ -100,12 +100,14 @@ async def _read(api: KubeApi, *, operator_namespace: str, namespace: str, name: 
     found = dict.fromkeys(subject for each in running for subject in find_subjects(each.release, facts.registry))
     subjects = tuple(found if running else _listed(status))
     reference = ReleaseRef(name, (facts.namespace,))
+    begun = max((each.revision.created for each in running), default=None)
+    emergency = facts.emergency if begun is None else facts.emergency.when(begun)
     claims = dict.fromkeys((subject.claim.vendor, subject.claim.product) for subject in subjects)
     return _Found(
         name=name,
         namespace=namespace,
         running=tuple(each.revision for each in running),
-        charts=judge(subjects, reference, facts.registry, facts.assessment, RanHere()).charts,
+        charts=judge(subjects, reference, facts.registry, facts.assessment, RanHere(), emergency).charts,
         history=status.get("history") or (),
         covered=tuple(entry for claim in claims for entry in _covered(facts, *claim)),
         notes=(*([problem] if problem else []), *facts.notes),
@@ -198,7 +200,7 @@ def _describe_revision(revision: Revision) -> str:
 
 
 def _row(chart: ChartVerdict) -> tuple[str, ...]:
-    subject, licensed = chart.subject, _yes_no(chart.result is Result.ALLOWED)
+    subject, licensed = chart.subject, _yes_no(chart.licensed)
     return subject.name, subject.version or "unknown", subject.claim.product, licensed, chart.ground, chart.license
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from licet.cli.files import InputError
 from licet.cli.manifests import Manifests
+from licet.core.breakglass import NO_EMERGENCY, Emergency
 from licet.core.licenses import Assessment
 from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
@@ -25,6 +26,7 @@ class Facts:
     assessment: Assessment
     namespace: Namespace
     ran_here: RanHere
+    emergency: Emergency = NO_EMERGENCY
     notes: tuple[str, ...] = ()
     """What else a person should know who reads the verdict."""
 
@@ -56,7 +58,7 @@ def facts_from_files(manifests: Manifests, namespace: Namespace, *, cluster_uid:
         InputError: no Vendor is among the manifests.
     """
     facts = workload_facts_from_files(manifests, [namespace], cluster_uid=cluster_uid, at=at)
-    return Facts(facts.registry, facts.assessment, namespace, RanHere(), facts.notes)
+    return Facts(facts.registry, facts.assessment, namespace, RanHere(), notes=facts.notes)
 
 
 def workload_facts_from_files(
@@ -89,6 +91,7 @@ def describe_chart(chart: ChartVerdict) -> dict[str, object]:
         "result": str(chart.result),
         "reason": str(chart.ground),
         "license": chart.license or None,
+        "breakGlasses": list(chart.break_glasses),
         "explanation": chart.explanation,
     }
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -11,8 +11,9 @@ from licet.cli.facts import Facts, WorkloadFacts, new_namespace
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.ledger import Ledger
-from licet.cluster.records import LicenseRecord, VendorRecord, read_namespace, read_ran_here
+from licet.cluster.records import LicenseRecord, VendorRecord, read_break_glass, read_namespace, read_ran_here
 from licet.cluster.resource import (
+    BREAK_GLASSES,
     CONFIG_MAPS,
     INSTALLATIONS,
     LICENSES,
@@ -23,6 +24,7 @@ from licet.cluster.resource import (
     Resource,
 )
 from licet.cluster.state import MEMORY_NAME, TOKENS_NAME, read_kept_tokens, read_memory, secret_data
+from licet.core.breakglass import BreakGlass, Emergency
 from licet.core.errors import LicetError
 from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
@@ -131,18 +133,30 @@ async def facts_from_cluster(api: KubeApi, *, operator_namespace: str, namespace
 
     A namespace that does not exist yet is as `helm --create-namespace` would make it.
     """
-    cluster, place, installation = await asyncio.gather(
+    cluster, place, installation, (break_glasses, notes) = await asyncio.gather(
         read_cluster(api, operator_namespace),
         get_object(api, NAMESPACES.path(name=namespace), metadata_only=True),
         get_object(api, INSTALLATIONS.path(namespace, release)),
+        read_break_glasses(api),
     )
     return Facts(
         registry=cluster.ledger.registry,
         assessment=cluster.ledger.assess(cluster.memory, at),
         namespace=read_namespace(place) if place is not None else new_namespace(namespace),
         ran_here=read_ran_here(installation) if installation is not None else RanHere(),
-        notes=cluster.notes(at),
+        emergency=Emergency.of(break_glasses, release, (namespace,), now=at),
+        notes=(*notes, *cluster.notes(at)),
     )
+
+
+async def read_break_glasses(api: KubeApi) -> tuple[Sequence[BreakGlass], tuple[str, ...]]:
+    """Read all BreakGlasses, and what to say where the caller may not; raises `ApiError` and `ClusterError`."""
+    try:
+        return tuple(map(read_break_glass, await list_objects(api, BREAK_GLASSES))), ()
+    except ApiError as error:
+        if not error.is_forbidden:
+            raise
+        return (), (f"BreakGlasses are left out of account: {describe_refusal(error)}",)
 
 
 async def workload_facts_from_cluster(

@@ -23,6 +23,7 @@ _SECTIONS: Final = {
         "status": Entry("licet.cli.status", "Show what is trusted, licensed and installed, and what is wrong"),
         "audit": Entry("licet.cli.audit", "List what is installed under which license, and what has none"),
         "explain": Entry("licet.cli.explain", "Explain why something is licensed or not"),
+        "break-glass": Entry("licet.cli.breakglass", "Let a release in without a license, in an emergency"),
         "clock": Entry("licet.cli.clock", "Manage the time that licet remembers"),
     },
     "Components": {

@@ -14,9 +14,9 @@ from licet.cli.output import Format, emit, output_option, printable, table
 from licet.cli.program import Command, Example, complain, examples
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
-from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
+from licet.cluster.resource import BREAK_GLASSES, ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
 from licet.core.reasons import Reason
-from licet.resources import Entitlement, Installation, License, Vendor
+from licet.resources import BreakGlass, Entitlement, Installation, License, Vendor
 from licet.resources.base import Column, Definition
 from licet.resources.meta import ConditionType
 
@@ -25,8 +25,9 @@ _KINDS: Final[Mapping[Resource, Definition]] = {
     LICENSES: License.definition,
     ENTITLEMENTS: Entitlement.definition,
     INSTALLATIONS: Installation.definition,
+    BREAK_GLASSES: BreakGlass.definition,
 }
-_GOOD_WHEN_FALSE: Final = frozenset({ConditionType.EXPIRING_SOON})
+_GOOD_WHEN_FALSE: Final = frozenset({ConditionType.EXPIRING_SOON, ConditionType.ACTIVE})
 _AS_IT_SHOULD_BE: Final = frozenset({Reason.SUPERSEDED})  # which every renewal makes of the license before
 _STEP: Final = re.compile(r'\.(\w+)(?:\[\?\(@\.type=="(\w+)"\)\])?')  # all that the printer columns have of JSONPath
 
@@ -56,7 +57,11 @@ def command(*, namespace: str | None, kubeconfig: str | None, kube_context: str 
         emit([{**shown, "problems": [problem.document() for problem in problems]}], output)
         return
     for resource, listed in objects.items():
-        click.echo(f"{click.style(_KINDS[resource].plural.capitalize(), bold=True)}\n{_table(resource, listed)}\n")
+        if resource == BREAK_GLASSES and not listed:
+            continue  # as on nearly all days
+        click.echo(
+            f"{click.style(_KINDS[resource].plural.capitalize(), bold=True)}\n{object_table(resource, listed)}\n"
+        )
     lines = [f"{problem.where} ({problem.reason}): {printable(problem.message)}" for problem in problems]
     click.echo(f"{click.style('Problems', bold=True)}\n" + ("\n".join(lines) or "none"))
 
@@ -119,7 +124,7 @@ def _problems(resource: Resource, obj: JsonObject) -> Iterator[_Problem]:
             yield _Problem(kind, namespace, name, condition["reason"], message)
 
 
-def _table(resource: Resource, objects: Sequence[JsonObject]) -> str:
+def object_table(resource: Resource, objects: Sequence[JsonObject]) -> str:
     """Write the table that kubectl shows, but for the ages."""
     if not objects:
         return "none"

@@ -137,5 +137,6 @@ def _claimed(claims: Claims, cluster_uid: str | None) -> list[tuple[str, str]]:
         ("Ends", format_instant(claims.exp) + grace),
         ("Clusters", clusters),
         ("Namespaces", namespaces),
+        *(() if granted.break_glass else (("Break-glass", "ruled out"),)),
         *(("Grants", f"{grant.product}{f', plan {grant.plan}' if grant.plan else ''}") for grant in granted.grants),
     ]

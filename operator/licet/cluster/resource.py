@@ -72,6 +72,12 @@ DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", namespaced=True)
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", namespaced=True)
 JOBS: Final = Resource("batch", "v1", "jobs", namespaced=True)
 CRON_JOBS: Final = Resource("batch", "v1", "cronjobs", namespaced=True)
+SELF_SUBJECT_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", namespaced=False)
+HELM_CHARTS: Final = Resource("source.toolkit.fluxcd.io", "v1", "helmcharts", namespaced=True)
+OCI_REPOSITORIES: Final = Resource("source.toolkit.fluxcd.io", "v1", "ocirepositories", namespaced=True)
+DEFINITIONS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
+REPORTS: Final = Resource("openreports.io", "v1alpha1", "reports", namespaced=True)
+POLICY_REPORTS: Final = Resource("wgpolicyk8s.io", "v1alpha2", "policyreports", namespaced=True)
 WEBHOOK_CONFIGURATIONS: Final = Resource(
     "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", namespaced=False
 )

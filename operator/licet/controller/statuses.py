@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from licet.cluster.records import VendorRecord
 from licet.controller.observed import Observed
+from licet.controller.world import Judging
 from licet.core import bounds
 from licet.core.claims import FeatureValue, Grant
 from licet.core.evaluate import Contribution, LimitRight, merge
@@ -27,9 +28,18 @@ _T = TypeVar("_T")
 
 
 def vendor_status(
-    record: VendorRecord, registry: VendorRegistry, observed: Observed, *, licenses: int, now: int
+    record: VendorRecord,
+    registry: VendorRegistry,
+    observed: Observed,
+    *,
+    licenses: int,
+    judging: Judging | None = None,
+    now: int,
 ) -> VendorStatus:
-    """Say whether a Vendor is trusted, and how many Licenses one of its keys verifies."""
+    """Say whether a Vendor is trusted, how many Licenses one of its keys verifies, and whether workloads are judged.
+
+    `judging` is None where the API server does not judge workloads.
+    """
     vendor = record.vendor
     rivals, conflicts = registry.issuer_rivals(vendor.name), registry.claim_conflicts(vendor.name)
     if rivals:
@@ -52,7 +62,12 @@ def vendor_status(
         ready = Observation(ConditionType.READY, True, "Trusted", f"licenses signed with key {keys} are trusted")
     return VendorStatus(
         observed_generation=observed.generation,
-        conditions=conditions((ready,), previous=observed.conditions, generation=observed.generation, now=now),
+        conditions=conditions(
+            (ready,) if judging is None else (ready, _workloads_judged(vendor.name, judging)),
+            previous=observed.conditions,
+            generation=observed.generation,
+            now=now,
+        ),
         licenses=licenses,
     )
 
@@ -87,6 +102,7 @@ def license_status(standing: Standing, observed: Observed, *, now: int) -> Licen
         sequence=claims.license.sequence,
         signing_key_id=token.key_id,
         trial=claims.license.trial,
+        break_glass=claims.license.break_glass,
         not_before=claims.nbf or claims.iat,
         not_after=claims.exp,
         grace_until=claims.grace_until,
@@ -134,6 +150,27 @@ def entitlement_status(
         grace_until=rights.grace_until,
         targets=tuple(WrittenTarget(kind=kind, name=name) for kind, name in written.items()),
     )
+
+
+def _workloads_judged(vendor: str, judging: Judging) -> Observation:
+    if judging.failure:
+        return Observation(
+            ConditionType.WORKLOADS_JUDGED,
+            False,
+            "NotWritten",
+            "the API server judges workloads by what it was told before, if anything, since it can't be told anew: "
+            f"WorkloadPolicy {vendor}: {judging.failure}",
+        )
+    if judging.unexpressed:
+        return Observation(
+            ConditionType.WORKLOADS_JUDGED,
+            False,
+            "RangeNotExpressible",
+            "the API server can't judge by some ranges of versions; what they are about it admits, and the gate "
+            f"judges: {'; '.join(judging.unexpressed)}",
+        )
+    message = "the API server judges images and chart labels of workloads by what is licensed"
+    return Observation(ConditionType.WORKLOADS_JUDGED, True, "Judged", message)
 
 
 def _not_ready(reason: str, message: str) -> Observation:

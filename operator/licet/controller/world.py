@@ -85,6 +85,16 @@ class WrittenPolicy:
         return cls(metadata["uid"], int(metadata["resourceVersion"]), policy_content(obj))
 
 
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How far the API server judges the workloads of a Vendor by what is licensed now."""
+
+    unexpressed: tuple[str, ...] = ()
+    """Ranges that it can't judge by, and why not."""
+    failure: str = ""
+    """Why it could not be told what is licensed; empty where it was."""
+
+
 def policy_content(obj: Mapping[str, Any]) -> bytes:
     """Digest what the controller answers for in a WorkloadPolicy: its spec, and the label that chooses the binding."""
     labels = obj["metadata"].get("labels") or {}
@@ -116,6 +126,7 @@ class World:
     installations: dict[ReleaseKey, InstallationRecord] = field(default_factory=dict)
     break_glasses: dict[str, BreakGlassRecord] = field(default_factory=dict)
     policies: dict[str, WrittenPolicy] = field(default_factory=dict)
+    judging: dict[str, Judging] = field(default_factory=dict)  # of workloads, by Vendor
     images: RunningImages = field(default_factory=RunningImages)
     _rights: defaultdict[ProductKey, dict[str, Rights]] = field(default_factory=lambda: defaultdict(dict))
     _allocations: dict[ProductKey, Allocation] = field(default_factory=dict)
@@ -142,10 +153,7 @@ class World:
     def emergency(self, release: ReleaseKey, instant: int) -> Emergency:
         """Give the BreakGlasses that a release had when it began a revision, in epoch seconds of the API server."""
         break_glasses = (record.break_glass for record in self.break_glasses.values())
-        of_release = (
-            each for each in break_glasses if (each.namespace, each.release) == release and each.created <= instant
-        )
-        return Emergency(tuple(of_release), instant)
+        return Emergency.of(break_glasses, release[1], release[:1], now=instant).when(instant)
 
     def rights(self, namespace: str, product: ProductKey) -> Rights:
         """Give the rights of a namespace in a product by the last assessment."""

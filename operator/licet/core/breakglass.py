@@ -9,7 +9,7 @@
 - A license may rule it out for its products, wherever that license is meant to be used, even when it is over.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,6 +55,19 @@ class Emergency:
 
     break_glasses: tuple[BreakGlass, ...] = ()
     now: int = 0
+
+    @classmethod
+    def of(
+        cls, break_glasses: Iterable[BreakGlass], release: str, namespaces: Collection[str], *, now: int
+    ) -> "Emergency":
+        """Choose those of a release, in one of the namespaces."""
+        return cls(
+            tuple(each for each in break_glasses if each.release == release and each.namespace in namespaces), now
+        )
+
+    def when(self, instant: int) -> "Emergency":
+        """Look back to an instant at which something began by the API server's clock, which created them as well."""
+        return Emergency(tuple(each for each in self.break_glasses if each.created <= instant), instant)
 
 
 NO_EMERGENCY: Final = Emergency()

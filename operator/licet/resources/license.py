@@ -199,6 +199,9 @@ class LicenseStatus(Status):
     trial: StrictBool | None = Field(
         default=None, description="Whether this is a trial, which counts only for products that nothing else grants."
     )
+    break_glass: StrictBool | None = Field(
+        default=None, description="Whether a BreakGlass may let in what this license is about and does not cover."
+    )
     not_before: Instant | None = Field(default=None, description="From when on the license counts.")
     not_after: Instant | None = Field(default=None, description="When the license expires.")
     grace_until: Instant | None = Field(

@@ -145,3 +145,8 @@ def test_time_that_is_none_is_wrong_usage(at: str, licet: Callable, acme: Vendor
     answer = licet("verify", acme.token(), "--jwks", jwks, "--at", at)
     assert (answer.code, answer.out) == (2, "")
     assert "'--at'" in answer.err
+
+
+def test_license_that_rules_break_glass_out_says_so(licet: Callable, acme: VendorSimulator, vendor: str) -> None:
+    assert "Break-glass:   ruled out" in licet("verify", acme.token(breakGlass=False), "--jwks", vendor).out
+    assert "Break-glass" not in licet("verify", acme.token(), "--jwks", vendor).out
