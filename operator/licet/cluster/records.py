@@ -21,6 +21,7 @@ from licet.core.reasons import Enforcement
 from licet.core.timestamps import parse_instant
 from licet.core.vendors import Product, Vendor
 from licet.core.verdict import RanHere
+from licet.resources.installation import RELEASE_KINDS, SourceKind
 
 Object = Mapping[str, Any]
 
@@ -152,8 +153,13 @@ def read_request(obj: Object) -> Request:
 
 
 def read_ran_here(obj: Object) -> RanHere:
-    """Read what an Installation remembers: what runs, and what once ran licensed."""
+    """Read what an Installation remembers of a release: what runs, and what once ran licensed.
+
+    That of something else remembers nothing, though a release may be about to take its name.
+    """
     status = obj.get("status") or {}
+    if (status.get("source") or {}).get("kind", SourceKind.RELEASE) not in RELEASE_KINDS:
+        return RanHere()
     return RanHere(
         running=frozenset((chart["name"], chart["version"]) for chart in status.get("charts") or ()),
         licensed=frozenset(

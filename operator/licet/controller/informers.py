@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from licet.cluster.api import JsonObject, KubeApi
-from licet.cluster.records import read_images, read_namespace
+from licet.cluster.records import read_namespace
 from licet.cluster.releases import RELEASE_OBJECTS
 from licet.cluster.resource import CONFIG_MAPS, NAMESPACES, PODS, SECRETS, WEBHOOK_CONFIGURATIONS, WORKLOAD_POLICIES
 from licet.cluster.state import MEMORY_NAME, TOKENS_NAME
@@ -18,6 +18,7 @@ from licet.controller.certificates import CA_SECRET, SERVING_SECRET, WEBHOOK_CON
 from licet.controller.children import MANAGED_BY_SELECTOR, RESOURCES, Child
 from licet.controller.queue import Item, Kind
 from licet.controller.releases import Revision
+from licet.controller.workloads import WORKLOAD_KINDS, Ref, Workload
 from licet.controller.world import World, WrittenPolicy
 from licet.core.images import ImageReference
 from licet.core.namespaces import Namespace
@@ -29,16 +30,26 @@ _ITEM_OF_SECRET: Final = {
     SERVING_SECRET: Item(Kind.CERTIFICATE),
     TOKENS_NAME: Item(Kind.KEPT_TOKENS),
 }
+# How long what a workload belongs to, its controller or its release, may take to be heard of by a watch of its own.
+_EARLY_SECONDS: Final = 5.0
 
 
 class Informers:
     """Makes the informers, which keep the world up to date and enqueue what has to be reconciled."""
 
-    def __init__(self, api: KubeApi, world: World, namespace: str, enqueue: Callable[[Item], None]) -> None:
+    def __init__(
+        self,
+        api: KubeApi,
+        world: World,
+        namespace: str,
+        enqueue: Callable[[Item], None],
+        enqueue_later: Callable[[Item, float], None],
+    ) -> None:
         self._api = api
         self._world = world
         self._namespace = namespace  # the operator's own
         self._enqueue = enqueue
+        self._enqueue_later = enqueue_later  # in some seconds
 
     def make(self, *, inventory: bool, workload_policies: bool) -> Iterator[Informer[Any]]:
         """Make all informers; Helm releases are watched for the `inventory`, WorkloadPolicies where they are kept."""
@@ -86,13 +97,32 @@ class Informers:
                 )
         if workload_policies:
             yield Informer(api, WORKLOAD_POLICIES, WrittenPolicy.read, self._on_workload_policy)
-            yield Informer(api, PODS, read_images, self._on_pod)
+
+    def make_of_workloads(self, *, inventory: bool, workload_policies: bool) -> tuple[Informer[Workload], ...]:
+        """Make the informers of workloads: for the `inventory` of all kinds, for WorkloadPolicies of Pods alone.
+
+        What of them the API server refuses to list, all else does without.
+        """
+        kinds = WORKLOAD_KINDS if inventory else {"Pod": PODS} if workload_policies else {}
+        informers = tuple(
+            Informer(
+                self._api,
+                resource,
+                partial(Workload.read, kind),
+                partial(self._on_workload, kind, inventory=inventory, workload_policies=workload_policies),
+            )
+            for kind, resource in kinds.items()
+        )
+        self._world.workloads_listed = lambda: all(informer.synced.is_set() for informer in informers)
+        return informers
 
     def _on_namespace(self, key: ObjectKey, _: Namespace | None, new: Namespace | None) -> None:
         for affected in self._world.set_namespace(key[1], new):
             self._enqueue(Item(Kind.ENTITLEMENT, *affected))
         for release in self._world.releases.in_namespace(key[1]):
             self._enqueue(Item(Kind.INSTALLATION, *release))
+        for source in self._world.protected_sources(key[1]):
+            self._enqueue_source(source)
         for vendor in self._world.policies:
             self._enqueue(Item(Kind.WORKLOAD_POLICY, name=vendor))  # what runs there may be licensed only now
 
@@ -127,15 +157,44 @@ class Informers:
             policies[name] = new
         self._enqueue(Item(Kind.WORKLOAD_POLICY, name=name))
 
-    def _on_pod(self, key: ObjectKey, old: frozenset[str] | None, new: frozenset[str] | None) -> None:
-        for image in self._world.images.change(key[0], old or frozenset(), new or frozenset()):
+    def _on_workload(
+        self,
+        kind: str,
+        key: ObjectKey,
+        old: Workload | None,
+        new: Workload | None,
+        *,
+        inventory: bool,
+        workload_policies: bool,
+    ) -> None:
+        if kind == "Pod" and workload_policies:
+            self._on_images(key[0], *(each.images if each is not None else frozenset() for each in (old, new)))
+        if inventory:
+            for source in self._world.set_workload(Ref(key[0], kind, key[1]), old, new):
+                self._enqueue_source(source)
+
+    def _on_images(self, namespace: str, old: frozenset[str], new: frozenset[str]) -> None:
+        for image in self._world.images.change(namespace, old, new):
             claim = self._world.registry.claim_for_image(*ImageReference.parse(image).names)
             if claim is not None:
                 self._enqueue(Item(Kind.WORKLOAD_POLICY, name=claim.vendor))
 
+    def _enqueue_source(self, source: Ref) -> None:
+        sources = self._world.sources
+        item = Item(Kind.INSTALLATION, *sources.enlist(source))
+        if sources.is_early(source):
+            self._enqueue_later(item, _EARLY_SECONDS)
+        else:
+            self._enqueue(item)
+
     def _on_revision(self, key: ObjectKey, old: Revision | None, new: Revision | None) -> None:
-        for release in self._world.releases.set(key[0], old, new):
+        releases, sources = self._world.set_revision(key[0], old, new)
+        for release in releases:
             self._enqueue(Item(Kind.INSTALLATION, *release))
+            for installation in self._world.sources.displaced(release):
+                self._enqueue(Item(Kind.INSTALLATION, *installation))
+        for source in sources:
+            self._enqueue_source(source)
 
 
 def _read_lasting_namespace(obj: JsonObject) -> Namespace | None:

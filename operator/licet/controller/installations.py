@@ -1,49 +1,69 @@
-"""What an Installation says of a release: what runs, whether that is licensed, and what ran before; values in and out.
+"""What an Installation says: what is installed, whether that is licensed, and what ran before; values in and out.
+
+Of a release it lists the charts of what runs, and the images that its workloads have now, whatever the release says of
+these. Of anything else it lists images, and the charts that labels tell of; it has no history.
 
 The history is what the gate goes by when a release is to go back: of each chart version it remembers whether a license
 covered it when it was first seen in a revision. That is never changed afterwards, whatever becomes of the license.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
+from licet.controller.findings import Finding
 from licet.controller.observed import Observed
 from licet.controller.world import InstallationRecord
 from licet.core import bounds
+from licet.core.images import ImageReference
 from licet.core.subjects import Subject
 from licet.core.verdict import ChartVerdict, Ground
-from licet.resources.installation import InstallationStatus, InstalledChart, PastChart, Source, SourceKind
-from licet.resources.meta import ConditionType, Observation, conditions
+from licet.core.workload_reasons import WorkloadDecision
+from licet.core.workloads import LabelledChart
+from licet.resources.installation import InstallationStatus, InstalledChart, InstalledImage, PastChart, Source
+from licet.resources.meta import ConditionStatus, ConditionType, Observation, conditions, find
 
 Verdicts = Mapping[int, Sequence[ChartVerdict]]  # by revision
 
+_LICENSED: Final = frozenset({Ground.LICENSED, Ground.IN_GRACE})
+_TOLD: Final = 10  # of what is not licensed, in a message
+
 
 def installation_status(
-    release: str,
+    source: Source,
+    namespace: str,
     record: InstallationRecord,
     observed: Observed,
     verdicts: Verdicts,
     *,
     installed: Sequence[ChartVerdict],
+    findings: Sequence[Finding],
     now: int,
 ) -> InstallationStatus:
     """Say what is installed.
 
     Args:
-        release: its name.
+        source: what brought it in.
+        namespace: the Installation's.
         record: what the Installation has said before.
         observed: the Installation as it is.
-        verdicts: about the protected charts of the revisions that matter now.
+        verdicts: about the protected charts of the revisions of a release that matter now.
         installed: those of them about what runs.
+        findings: what its workloads have; of a release, images only.
         now: epoch seconds.
     """
+    charts = (*map(_installed, installed), *_labelled(findings))
     return InstallationStatus(
         observed_generation=observed.generation,
-        source=Source(kind=SourceKind.RELEASE, name=release),
-        charts=tuple(_installed(verdict) for verdict in installed)[: bounds.INSTALLATION_CHARTS],
+        source=source,
+        charts=charts[: bounds.INSTALLATION_CHARTS],
+        images=_images(findings, namespace),
         first_seen=record.first_seen if record.first_seen is not None else now,
         history=extend_history(record.history, verdicts),
         conditions=conditions(
-            (_licensed(installed),), previous=observed.conditions, generation=observed.generation, now=now
+            (_licensed([*installed, *(finding.decision for finding in findings)]),),
+            previous=observed.conditions,
+            generation=observed.generation,
+            now=now,
         ),
     )
 
@@ -58,6 +78,13 @@ def first_unlicensed(verdicts: Verdicts, history: Iterable[PastChart]) -> bool:
         for number, charts in verdicts.items()
         for verdict in charts
     )
+
+
+def is_news(findings: Iterable[Finding], observed: Observed | None) -> bool:
+    """Tell whether something unlicensed is found in workloads for the first time, as far as the Installation says."""
+    condition = find(observed.conditions, ConditionType.LICENSED) if observed is not None else None
+    known = condition is not None and condition.status is ConditionStatus.FALSE
+    return not known and not all(finding.licensed for finding in findings)
 
 
 def extend_history(history: Iterable[PastChart], verdicts: Verdicts) -> tuple[PastChart, ...]:
@@ -89,18 +116,56 @@ def _installed(verdict: ChartVerdict) -> InstalledChart:
     )
 
 
-def _licensed(verdicts: Iterable[ChartVerdict]) -> Observation:
-    verdicts = tuple(verdicts)
-    short = [verdict for verdict in verdicts if not verdict.licensed]
+def _labelled(findings: Iterable[Finding]) -> Iterator[InstalledChart]:
+    for finding in findings:
+        verdict = finding.decision.verdict
+        if isinstance(verdict.item, LabelledChart):
+            yield InstalledChart(
+                name=verdict.item.name,
+                version=verdict.item.version[: bounds.VERSION_LENGTH],
+                vendor=verdict.claim.vendor,
+                product=verdict.claim.product,
+                license=verdict.license,
+            )
+
+
+def _images(findings: Iterable[Finding], namespace: str) -> tuple[InstalledImage, ...]:
+    """List images, those without a license first where not all have room."""
+    images = [
+        InstalledImage(
+            repository=image.repository[: bounds.IMAGE_NAME_LENGTH],
+            tag=image.tag[: bounds.IMAGE_NAME_LENGTH] if image.tag else None,
+            digest=image.digest[: bounds.IMAGE_NAME_LENGTH] if image.digest else None,
+            namespace=finding.namespace if finding.namespace != namespace else None,
+            vendor=verdict.claim.vendor,
+            product=verdict.claim.product,
+            license=verdict.license,
+        )
+        for finding in findings
+        for verdict in (finding.decision.verdict,)
+        if isinstance(image := verdict.item, ImageReference)
+    ]
+    if len(images) > bounds.INSTALLATION_IMAGES:
+        images.sort(key=lambda image: image.license is not None)
+    return tuple(images[: bounds.INSTALLATION_IMAGES])
+
+
+def _licensed(decisions: Sequence[ChartVerdict | WorkloadDecision]) -> Observation:
+    short = [decision for decision in decisions if decision.ground not in _LICENSED]
     if short:
-        message = "; ".join(verdict.explanation for verdict in short)
-        worst = min(short, key=lambda verdict: verdict.ground is Ground.BREAK_GLASS)
-        return Observation(ConditionType.LICENSED, False, worst.ground, message)
-    if not verdicts:
-        return Observation(ConditionType.LICENSED, True, "NothingRuns", "no protected chart is installed")
-    grace = [verdict for verdict in verdicts if verdict.ground is Ground.IN_GRACE]
-    message = "; ".join(verdict.explanation for verdict in grace) or "licenses cover all that is installed"
-    return Observation(ConditionType.LICENSED, True, (grace or verdicts)[0].ground, message)
+        worst = min(short, key=lambda decision: decision.ground is Ground.BREAK_GLASS)
+        return Observation(ConditionType.LICENSED, False, worst.ground, _joined(short))
+    if not decisions:
+        return Observation(ConditionType.LICENSED, True, "NothingRuns", "nothing is installed that needs a license")
+    grace = [decision for decision in decisions if decision.ground is Ground.IN_GRACE]
+    message = _joined(grace) or "licenses cover all that is installed"
+    return Observation(ConditionType.LICENSED, True, (grace or decisions)[0].ground, message)
+
+
+def _joined(decisions: Sequence[ChartVerdict | WorkloadDecision]) -> str:
+    told = [decision.explanation for decision in decisions[:_TOLD]]
+    more = [f"and {len(decisions) - _TOLD} more"] if len(decisions) > _TOLD else []
+    return "; ".join(told + more)
 
 
 def _chart_version(subject: Subject) -> tuple[str, str]:

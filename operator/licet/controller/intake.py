@@ -98,6 +98,8 @@ class Intake:
         if (before and before.vendor.products) != (record and record.vendor.products):
             for release in world.forget_subjects():
                 self._enqueue(Item(Kind.INSTALLATION, *release))
+        if _claims(before) != _claims(record):
+            self._enqueue(Item(Kind.INVENTORY))
 
     def _change_license(self, key: Key, obj: JsonObject | None) -> None:
         name, world = key[1], self._world
@@ -145,3 +147,8 @@ class Intake:
         for each in (before, record):
             if each is not None:
                 self._enqueue(Item(Kind.INSTALLATION, each.break_glass.namespace, each.break_glass.release))
+
+
+def _claims(record: VendorRecord | None) -> object:
+    """Give what decides which images a Vendor claims."""
+    return (record.vendor.products, record.vendor.mirrors) if record is not None else ()

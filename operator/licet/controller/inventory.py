@@ -1,4 +1,4 @@
-"""Keeping the inventory: an Installation for each Helm release with a protected chart.
+"""Keeping the inventory: an Installation for each Helm release, and for whatever else, with protected charts or images.
 
 It tells auditors what is installed and by which license, and the gate what runs and what once ran licensed. Each new
 revision of a release is read once, also when the next one takes its place before anybody looks. What was superseded
@@ -14,21 +14,26 @@ from typing import Final
 
 from licet.cluster.api import KubeApi
 from licet.cluster.errors import ApiError
-from licet.cluster.releases import list_revisions, read_payload
+from licet.cluster.releases import read_payload
 from licet.cluster.resource import INSTALLATIONS
-from licet.controller.installations import Verdicts, first_unlicensed, installation_status
-from licet.controller.observed import Observed
+from licet.controller.entitlements import ProductKey
+from licet.controller.findings import Finding
+from licet.controller.installations import Verdicts, first_unlicensed, installation_status, is_news
+from licet.controller.installing import Installer
 from licet.controller.releases import ReleaseKey, Revision
+from licet.controller.sources import InstallationKey
+from licet.controller.workloads import Ref
 from licet.controller.world import InstallationRecord, World
 from licet.controller.writer import StatusWriter
 from licet.core import bounds
 from licet.core.breakglass import NO_EMERGENCY
 from licet.core.errors import ReleaseError
+from licet.core.images import ImageReference
 from licet.core.release import decode_release
-from licet.core.subjects import Subject, find_subjects
+from licet.core.subjects import Claim, Subject, find_subjects
 from licet.core.verdict import ChartVerdict, RanHere, ReleaseRef, judge
-from licet.resources.base import GROUP, VERSION
 from licet.resources.breakglass import BreakGlassUse, ChartInVersion
+from licet.resources.installation import Source, SourceKind
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -51,46 +56,97 @@ class Inventory:
     ) -> None:
         self._api = api
         self._world = world
-        self._writer = writer
+        self._installer = Installer(api, world, writer)
         self._refresh = refresh
         self._record_use = record_use
 
-    async def reconcile(self, key: ReleaseKey, *, now: int) -> None:
-        """Bring the Installation of one release to what is installed.
+    async def reconcile(self, key: InstallationKey, *, now: int) -> float | None:
+        """Bring one Installation to what is installed; gives the seconds after which to look again, or None.
 
         Raises:
             ApiError: a read or write failed for a reason that may pass.
         """
+        if self._world.releases.latest(key):
+            await self._reconcile_release(key, now=now)
+            return None
+        self._world.subjects.pop(key, None)
+        source = self._world.sources.source(key)
+        if source is not None and self._world.findings(source):
+            await self._reconcile_workloads(key, source, now=now)
+            return None
+        return await self._installer.remove(key)
+
+    async def _reconcile_release(self, key: ReleaseKey, *, now: int) -> None:
         world = self._world
-        latest = world.releases.latest(key)
-        observed = world.observed[INSTALLATIONS].get(key)
-        if not latest:
-            world.subjects.pop(key, None)
-            if observed is not None and not await list_revisions(self._api, *key):
-                await self._delete(key, observed)
-            return
         if key[0] not in world.namespaces:
             return  # it is being deleted, or new: then its labels, on which licenses may depend, are on their way
+        observed = world.observed[INSTALLATIONS].get(key)
         record = world.installations.get(key, InstallationRecord())
-        running = world.releases.running(key)
+        if not record.is_of_release:
+            record = InstallationRecord()  # a release has taken the name of something else, and nothing of its memory
+        latest, running = world.releases.latest(key), world.releases.running(key)
         current = (*latest, *running)
+        source = Ref(key[0], SourceKind.RELEASE, key[1])
+        findings = self._images(source)
         verdicts = await self._judge(key, (*current, *self._others(key, record, protected=observed is not None)))
         if verdicts is not None and observed is None and any(verdicts.values()):
             verdicts = await self._judge(key, (*current, *self._others(key, record, protected=True)))
-        if verdicts is None or (observed is None and not any(verdicts.values())):
+        if verdicts is None or (observed is None and not any(verdicts.values()) and not findings):
             return
-        if first_unlicensed(_by_number(verdicts), record.history):
+        if first_unlicensed(_by_number(verdicts), record.history) or is_news(findings, observed):
             await self._refresh()
             verdicts = await self._judge(key, verdicts)
-        observed = observed or await self._create(key)
+            findings = self._images(source)
+        observed = observed or await self._installer.create(key)
         if verdicts is None or observed is None:
             return
         self._record_uses(verdicts)
         installed = _distinct(verdict for revision in running for verdict in verdicts[revision])
-        status = installation_status(key[1], record, observed, _by_number(verdicts), installed=installed, now=now)
-        await self._writer.write(INSTALLATIONS, key, observed, status)
-        if key in world.observed[INSTALLATIONS]:
-            world.installations[key] = InstallationRecord(status.first_seen, status.history)
+        status = installation_status(
+            self._source_of_release(source),
+            key[0],
+            record,
+            observed,
+            _by_number(verdicts),
+            installed=installed,
+            findings=findings,
+            now=now,
+        )
+        charts = ((_product(verdict.subject.claim), verdict.licensed) for verdict in installed)
+        await self._installer.write(key, observed, status, (*charts, *_products(findings)))
+
+    async def _reconcile_workloads(self, key: InstallationKey, source: Ref, *, now: int) -> None:
+        world = self._world
+        if key[0] not in world.namespaces:
+            return
+        observed = world.observed[INSTALLATIONS].get(key)
+        findings = world.findings(source)
+        if is_news(findings, observed):
+            await self._refresh()
+            findings = world.findings(source)
+        observed = observed or await self._installer.create(key)
+        if observed is None:
+            return
+        told = _source(source)
+        record = world.installations.get(key, InstallationRecord())
+        if record.source != told:
+            record = InstallationRecord()
+        status = installation_status(told, key[0], record, observed, {}, installed=(), findings=findings, now=now)
+        await self._installer.write(key, observed, status, _products(findings))
+
+    def _images(self, release: Ref) -> tuple[Finding, ...]:
+        """Judge the images of a release's workloads. Of charts, the release itself tells more than labels do."""
+        findings = self._world.findings(release)
+        return tuple(each for each in findings if isinstance(each.decision.verdict.item, ImageReference))
+
+    def _source_of_release(self, release: Ref) -> Source:
+        """Say whether it was Flux that installed a release: then its workloads have labels of their HelmRelease."""
+        by_flux = (workload.helm_release for _, workload in self._world.sources.members(release))
+        helm_release = min(filter(None, by_flux), default=None)
+        if helm_release is None:
+            return Source(kind=SourceKind.RELEASE, name=release.name)
+        elsewhere = helm_release.namespace if helm_release.namespace != release.namespace else None
+        return Source(kind=SourceKind.HELM_RELEASE, name=helm_release.name, namespace=elsewhere)
 
     def _others(self, key: ReleaseKey, record: InstallationRecord, *, protected: bool) -> list[Revision]:
         """List the revisions that the history lacks, though others may have taken their place since.
@@ -172,25 +228,6 @@ class Inventory:
         self._world.subjects[key] = {**kept, revision.uid: subjects}
         return subjects
 
-    async def _create(self, key: ReleaseKey) -> Observed | None:
-        """Make an Installation without a status; None where its namespace is being deleted."""
-        namespace, name = key
-        body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Installation", "metadata": {"name": name}}
-        try:
-            created = await self._api.create(INSTALLATIONS.path(namespace), body)
-        except ApiError as error:
-            if not error.is_namespace_terminating:
-                raise
-            return None
-        return self._world.observed[INSTALLATIONS].setdefault(key, Observed.read(created))
-
-    async def _delete(self, key: ReleaseKey, observed: Observed) -> None:
-        try:
-            await self._api.delete(INSTALLATIONS.path(*key), uid=observed.uid)
-        except ApiError as error:
-            if not (error.is_not_found or error.is_conflict):
-                raise
-
 
 def _by_number(verdicts: Mapping[Revision, Sequence[ChartVerdict]]) -> Verdicts:
     """Put the verdicts about revisions of one number together, which is one revision unless both storages have it."""
@@ -203,3 +240,21 @@ def _by_number(verdicts: Mapping[Revision, Sequence[ChartVerdict]]) -> Verdicts:
 def _distinct(verdicts: Iterable[ChartVerdict]) -> tuple[ChartVerdict, ...]:
     """Leave out repetitions: while a release is moved to the other storage, both have the same."""
     return tuple({(each.subject.name, each.subject.version): each for each in verdicts}.values())
+
+
+def _source(source: Ref) -> Source:
+    """Say what brought in workloads; Argo CD names an Application of another namespace than its own NAMESPACE_NAME."""
+    namespace, _, name = source.name.rpartition("_") if source.kind == SourceKind.APPLICATION else ("", "", source.name)
+    return Source(
+        kind=source.kind,
+        name=name[: bounds.SOURCE_NAME_LENGTH] or source.name[: bounds.SOURCE_NAME_LENGTH],
+        namespace=namespace[: bounds.SOURCE_NAME_LENGTH] or None,
+    )
+
+
+def _products(findings: Iterable[Finding]) -> list[tuple[ProductKey, bool]]:
+    return [(_product(finding.decision.verdict.claim), finding.licensed) for finding in findings]
+
+
+def _product(claim: Claim) -> ProductKey:
+    return claim.vendor, claim.product

@@ -105,17 +105,17 @@ class Controller:
             enqueue=self._queue.add,
             set_alarm=self._alarm.set,
         )
-        informers = Informers(api, self._world, options.namespace, self._queue.add)
-        self._informers = tuple(
-            informers.make(inventory=options.inventory, workload_policies=options.workload_policies)
-        )
+        informers = Informers(api, self._world, options.namespace, self._queue.add, self._queue.add_later)
+        kept = {"inventory": options.inventory, "workload_policies": options.workload_policies}
+        self._informers = tuple(informers.make(**kept))
+        self._of_workloads = informers.make_of_workloads(**kept)
         self._watch = Watch(options.kubeconfig, self._hear)
         self._learned = False
 
     def problems(self) -> Iterator[str]:
         """Name what keeps the controller from being ready."""
         now = time.monotonic()
-        yield from filter(None, (informer.problem(now) for informer in self._informers))
+        yield from filter(None, (informer.problem(now) for informer in (*self._informers, *self._of_workloads)))
         if not self._learned:
             yield "start: not everything was listed yet"
 
@@ -138,7 +138,7 @@ class Controller:
         with exported(self._world):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._alarm.run())
-                for informer in self._informers:
+                for informer in (*self._informers, *self._of_workloads):
                     tasks.create_task(informer.run(), name=f"watch {informer.resource}")
                 await self._learn()
                 tasks.create_task(self._queue.run())
@@ -147,6 +147,8 @@ class Controller:
     async def _learn(self) -> None:
         for informer in self._informers:
             await informer.synced.wait()
+        for informer in self._of_workloads:
+            await informer.settled.wait()  # without some of them, all else goes on
         while True:
             try:
                 await self._reconciler.learn()

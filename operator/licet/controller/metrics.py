@@ -30,6 +30,7 @@ class _WorldCollector(Collector):
     def describe(self) -> Iterator[Metric]:
         """Name the metrics without making them."""
         yield _entitlement_states()
+        yield _licensed_installations()
         yield _open_break_glasses()
 
     def collect(self) -> Iterator[Metric]:
@@ -39,6 +40,13 @@ class _WorldCollector(Collector):
             rights = self._world.rights(namespace, record.product)
             states.add_metric([namespace, name, *record.product, rights.state], 1)
         yield states
+        installations = _licensed_installations()
+        for (namespace, name), products in self._world.licensed.items():
+            installed = self._world.installations.get((namespace, name))
+            kind = installed.source.kind if installed is not None and installed.source is not None else ""
+            for (vendor, product), licensed in products.items():
+                installations.add_metric([namespace, name, kind, vendor, product], int(licensed))
+        yield installations
         emergencies = _open_break_glasses()
         for (_, name), observed in self._world.observed[BREAK_GLASSES].items():
             active, known = find(observed.conditions, ConditionType.ACTIVE), self._world.break_glasses.get(name)
@@ -52,6 +60,14 @@ def _entitlement_states() -> GaugeMetricFamily:
         "licet_entitlement_state",
         "1 for the state that an Entitlement has: Active, Grace, Expired or Unlicensed.",
         labels=["namespace", "entitlement", "vendor", "product", "state"],
+    )
+
+
+def _licensed_installations() -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        "licet_installation_licensed",
+        "1 where licenses cover all that an Installation has of a product, else 0.",
+        labels=["namespace", "installation", "kind", "vendor", "product"],
     )
 
 

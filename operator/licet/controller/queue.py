@@ -46,6 +46,7 @@ class Kind(StrEnum):
     LICENSE = "license"
     ENTITLEMENT = "entitlement"
     INSTALLATION = "installation"
+    INVENTORY = "inventory"  # of all workloads: which of them need a license
     BREAK_GLASS = "break-glass"
     WORKLOAD_POLICY = "workload-policy"
     MEMORY = "memory"

@@ -16,8 +16,8 @@ from licet.controller.listing import COMPARE_SECONDS, Lister
 from licet.controller.policies import WorkloadPolicies
 from licet.controller.projecting import Projector
 from licet.controller.queue import Item, Kind
-from licet.controller.releases import ReleaseKey
 from licet.controller.remembering import MARK_SECONDS, Remembering
+from licet.controller.sources import InstallationKey
 from licet.controller.tokens import Tokens
 from licet.controller.world import OWN_KINDS, World
 from licet.controller.writer import StatusWriter
@@ -69,6 +69,7 @@ class Reconciler:
         if self._policies is not None:
             await self._policies.load()
         self._assess()
+        self._take_inventory()
         for kind in (Kind.CERTIFICATE, Kind.MEMORY, Kind.KEPT_TOKENS):
             self._enqueue(Item(kind))
 
@@ -87,7 +88,7 @@ class Reconciler:
             case Kind.VENDOR:
                 await self._licensing.reconcile_vendor(item.name, now=now)
             case Kind.INSTALLATION:
-                await self._reconcile_installation(key, now=now)
+                return await self._reconcile_installation(key, now=now)
             case Kind.WORKLOAD_POLICY:
                 if self._policies is not None:
                     await self._policies.reconcile(item.name)
@@ -108,6 +109,8 @@ class Reconciler:
                     self._assess()
                 await self._remembering.save_memory(now=now)
                 return MARK_SECONDS
+            case Kind.INVENTORY:
+                self._take_inventory()
             case Kind.KEPT_TOKENS:
                 await self._remembering.keep_tokens()
             case Kind.CERTIFICATE:
@@ -117,13 +120,21 @@ class Reconciler:
                 return COMPARE_SECONDS
         return None
 
-    async def _reconcile_installation(self, key: ReleaseKey, *, now: int) -> None:
+    async def _reconcile_installation(self, key: InstallationKey, *, now: int) -> float | None:
         if self._inventory is None:
-            return
+            return None
         before = self._world.installations.get(key)
-        await self._inventory.reconcile(key, now=now)
+        look_again = await self._inventory.reconcile(key, now=now)
         if self._policies is not None and self._world.installations.get(key) != before:
             self._policies.enqueue_all()  # they carry what once ran licensed
+        return look_again
+
+    def _take_inventory(self) -> None:
+        """Have all Installations reconciled, those too that are to be made of workloads."""
+        world = self._world
+        made = frozenset(world.installations)
+        for key in made.union(map(world.sources.enlist, world.protected_sources())):
+            self._enqueue(Item(Kind.INSTALLATION, *key))
 
     def _assess(self) -> None:
         now = int(time.time())

@@ -77,9 +77,12 @@ class Sources:
             if path[-1] == source:
                 yield next((each for each in reversed(path) if each.kind not in _TOOLS), ref), workload
 
-    def is_orphan(self, source: Ref) -> bool:
-        """Tell whether workloads belong to a workload that is not there: it is about to be heard of, or never was."""
-        return source.kind in WORKLOAD_KINDS and source not in self._workloads and source in self._inside
+    def is_early(self, source: Ref) -> bool:
+        """Tell whether this may not be the source yet: what it says it belongs to is not there, or not heard of yet."""
+        workload = self._workloads.get(source)
+        if workload is None:
+            return source.kind in WORKLOAD_KINDS and source in self._inside
+        return workload.release is not None
 
     # -- Installations -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """All that the controller knows of the cluster, in memory: fed by watches, asked by reconcilers; no I/O."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
@@ -11,9 +11,12 @@ from licet.cluster.records import LicenseRecord, read_break_glass
 from licet.cluster.resource import BREAK_GLASSES, ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
 from licet.controller.children import Children
 from licet.controller.entitlements import EntitlementRecord, Entitlements, ProductKey
+from licet.controller.findings import Finding, find, needs_license
 from licet.controller.images import RunningImages
 from licet.controller.observed import Observed, digest
-from licet.controller.releases import ReleaseKey, Releases
+from licet.controller.releases import ReleaseKey, Releases, Revision
+from licet.controller.sources import Sources
+from licet.controller.workloads import Ref, Workload
 from licet.core import bounds
 from licet.core.allocation import Allocation, Key, Reservation, allocate
 from licet.core.breakglass import BreakGlass, Emergency
@@ -24,7 +27,7 @@ from licet.core.namespaces import Namespace
 from licet.core.subjects import Subject
 from licet.core.vendors import VendorRegistry
 from licet.resources.breakglass import BreakGlassStatus, BreakGlassUse
-from licet.resources.installation import InstallationStatus, PastChart
+from licet.resources.installation import RELEASE_KINDS, InstallationStatus, PastChart, Source, SourceKind
 from licet.resources.workloadpolicy import ENFORCEMENT_LABEL
 
 OWN_KINDS: Final = (VENDORS, LICENSES, ENTITLEMENTS, INSTALLATIONS, BREAK_GLASSES)
@@ -37,12 +40,18 @@ class InstallationRecord:
 
     first_seen: int | None = None
     history: tuple[PastChart, ...] = ()
+    source: Source | None = None
+
+    @property
+    def is_of_release(self) -> bool:
+        """Tell whether it is the Installation of a release, or nobody has said yet what it is of."""
+        return self.source is None or self.source.kind in RELEASE_KINDS
 
     @classmethod
     def read(cls, obj: Mapping[str, Any]) -> Self:
         """Read an Installation as the API server gives it."""
         status = InstallationStatus.model_validate(obj.get("status") or {})
-        return cls(status.first_seen, status.history)
+        return cls(status.first_seen, status.history, status.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +133,18 @@ class World:
     releases: Releases = field(default_factory=Releases)
     subjects: dict[ReleaseKey, Mapping[str, tuple[Subject, ...]]] = field(default_factory=dict)  # by the revision's UID
     installations: dict[ReleaseKey, InstallationRecord] = field(default_factory=dict)
+    sources: Sources = field(init=False)  # of workloads
+    workloads_listed: Callable[[], bool] = lambda: True  # whether all workloads are known
+    licensed: dict[ReleaseKey, Mapping[ProductKey, bool]] = field(default_factory=dict)  # by Installation and product
     break_glasses: dict[str, BreakGlassRecord] = field(default_factory=dict)
     policies: dict[str, WrittenPolicy] = field(default_factory=dict)
     judging: dict[str, Judging] = field(default_factory=dict)  # of workloads, by Vendor
     images: RunningImages = field(default_factory=RunningImages)
     _rights: defaultdict[ProductKey, dict[str, Rights]] = field(default_factory=lambda: defaultdict(dict))
     _allocations: dict[ProductKey, Allocation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.sources = Sources(self.releases.__contains__)
 
     @property
     def registry(self) -> VendorRegistry:
@@ -194,11 +209,60 @@ class World:
         return Affected(frozenset(affected), frozenset(self._installed(products)))
 
     def _installed(self, products: AbstractSet[ProductKey]) -> Iterator[ReleaseKey]:
-        """List the releases that have a chart of one of these products."""
+        """List the Installations, made or to be made, that have something of one of these products."""
         for release, revisions in self.subjects.items():
             claims = (subject.claim for subjects in revisions.values() for subject in subjects)
             if any((claim.vendor, claim.product) in products for claim in claims):
                 yield release
+        for installation, licensed in self.licensed.items():
+            if not products.isdisjoint(licensed):
+                yield installation
+
+    # -- workloads -----------------------------------------------------------------------------------------------------
+
+    def findings(self, source: Ref) -> tuple[Finding, ...]:
+        """Judge what the workloads of a source have."""
+        return find(self.sources.members(source), self.namespace, self.registry, self.assessment)
+
+    def set_workload(self, ref: Ref, old: Workload | None, new: Workload | None) -> list[Ref]:
+        """Take in a workload, or its deletion; gives the sources whose Installations may have to be written anew."""
+        concerned = self.sources.set(ref, new)
+        if not any(True for _ in self.registry):
+            return []  # as at the start, when all workloads are heard of
+        inside = (workload for _, workload in self.sources.within(ref))
+        if any(needs_license(each, self.registry) for each in (old, *inside) if each is not None):
+            return list(concerned)
+        installed = self.observed[INSTALLATIONS]
+        return [source for source in concerned if self.sources.installation(source) in installed]
+
+    def set_revision(
+        self, namespace: str, old: Revision | None, new: Revision | None
+    ) -> tuple[frozenset[ReleaseKey], frozenset[Ref]]:
+        """Take in a revision of a release, or its deletion.
+
+        Gives the releases that this concerns, and what else its workloads may be, or have been, taken to be brought by.
+        """
+        of_releases = {Ref(namespace, SourceKind.RELEASE, each.release) for each in (old, new) if each is not None}
+        before = self._brought_by(of_releases)
+        concerned = self.releases.set(namespace, old, new)
+        return concerned, (before ^ self._brought_by(of_releases)) - of_releases
+
+    def _brought_by(self, releases: AbstractSet[Ref]) -> frozenset[Ref]:
+        """Give the sources of the protected workloads that say they are of some releases."""
+        return frozenset(
+            self.sources.of(ref)
+            for release in releases
+            for ref, workload in self.sources.within(release)
+            if needs_license(workload, self.registry)
+        )
+
+    def protected_sources(self, namespace: str | None = None) -> frozenset[Ref]:
+        """Give the sources of all workloads, or of those of one namespace, that need a license."""
+        return frozenset(
+            self.sources.of(ref)
+            for ref, workload in self.sources
+            if namespace in {None, ref.namespace} and needs_license(workload, self.registry)
+        )
 
     def forget_subjects(self) -> frozenset[ReleaseKey]:
         """Forget which protected charts the releases have, since what is protected changed; gives all releases."""

@@ -68,6 +68,7 @@ CHART_YAML_NODES: Final = 100_000  # of one file, where an alias counts as all t
 # -- installations -----------------------------------------------------------------------------------------------------
 INSTALLATION_CHARTS: Final = 64
 INSTALLATION_IMAGES: Final = 256
+SOURCE_NAME_LENGTH: Final = 253  # of what brought something in, as annotations or references name it
 IMAGE_NAME_LENGTH: Final = 512  # of a repository, tag or digest that is shown; the API server stores any length
 INSTALLATION_HISTORY: Final = 128
 INSTALLATION_REVISIONS: Final = 64  # the newest of a release; Helm keeps 10 unless told otherwise

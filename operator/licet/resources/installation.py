@@ -20,6 +20,7 @@ ChartName = Annotated[str, StringConstraints(min_length=1, max_length=bounds.GLO
 ChartVersion = Annotated[str, StringConstraints(min_length=1, max_length=bounds.VERSION_LENGTH)]
 
 
+SourceName = Annotated[str, StringConstraints(min_length=1, max_length=bounds.SOURCE_NAME_LENGTH)]
 ImageName = Annotated[str, StringConstraints(min_length=1, max_length=bounds.IMAGE_NAME_LENGTH)]
 
 
@@ -42,10 +43,8 @@ class Source(Model):
         description="Release: a Helm release. HelmRelease: one that Flux made. Application: one of Argo CD. Otherwise "
         "the kind of the workload itself, such as Deployment, or of the object that controls it."
     )
-    name: Annotated[str, StringConstraints(min_length=1, max_length=253)] = Field(
-        description="Its name; for a Helm release, that of helm list."
-    )
-    namespace: NamespaceName | None = Field(
+    name: SourceName = Field(description="Its name; for a Helm release, that of helm list.")
+    namespace: SourceName | None = Field(
         default=None, description="Its namespace, where that is known and is another than the Installation's."
     )
 

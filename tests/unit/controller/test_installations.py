@@ -4,14 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licet.controller.installations import extend_history, first_unlicensed, installation_status
+from licet.controller.findings import Finding
+from licet.controller.installations import extend_history, first_unlicensed, installation_status, is_news
 from licet.controller.observed import Observed
 from licet.controller.world import InstallationRecord
 from licet.core import bounds
+from licet.core.images import ImageReference
 from licet.core.subjects import Origin, Subject
 from licet.core.vendors import ProductClaim
 from licet.core.verdict import ChartVerdict, Ground, Result
-from licet.resources.installation import InstallationStatus, PastChart
+from licet.core.workload_reasons import WorkloadDecision
+from licet.core.workloads import LabelledChart, WorkloadVerdict
+from licet.resources.installation import InstallationStatus, PastChart, Source, SourceKind
 from support.properties import quick
 from support.vendor_simulator import NOW
 
@@ -141,11 +145,22 @@ def test_license_is_looked_for_once_more_before_something_is_first_remembered_as
 
 
 def status(
-    *verdicts: ChartVerdict, record: InstallationRecord | None = None, runs: bool = True, now: int = NOW
+    *verdicts: ChartVerdict,
+    findings: tuple[Finding, ...] = (),
+    record: InstallationRecord | None = None,
+    runs: bool = True,
+    now: int = NOW,
 ) -> InstallationStatus:
     installed = verdicts if runs else ()
     return installation_status(
-        "platform", record or InstallationRecord(), FRESH, {1: verdicts}, installed=installed, now=now
+        Source(kind=SourceKind.RELEASE, name="platform"),
+        "prod-eu",
+        record or InstallationRecord(),
+        FRESH,
+        {1: verdicts} if verdicts else {},
+        installed=installed,
+        findings=findings,
+        now=now,
     )
 
 
@@ -213,3 +228,88 @@ def test_more_charts_than_a_status_has_room_for_are_judged_all_the_same():
     found = status(*charts, verdict(licensed=False))
     assert len(found.charts) == bounds.INSTALLATION_CHARTS
     assert licensed(found) == ("False", "NoLicense")
+
+
+# -- what workloads have -----------------------------------------------------------------------------------------------
+
+REPOSITORY = "registry.example/acme-platform/api"
+
+
+def finding(
+    item: str | LabelledChart = f"{REPOSITORY}:2.4.1",
+    *,
+    licensed: bool = True,
+    namespace: str = "prod-eu",
+    ground: Ground | None = None,
+) -> Finding:
+    read = ImageReference.parse(item) if isinstance(item, str) else item
+    judged = WorkloadVerdict(read, ProductClaim("acme", "platform"), "acme-prod" if licensed else None, ran_here=False)
+    ground = ground or (Ground.LICENSED if licensed else Ground.VERSION_NOT_COVERED)
+    result = Result.ALLOWED if licensed else Result.DENIED
+    return Finding(namespace, WorkloadDecision(judged, result, ground, "" if licensed else f"{judged.subject} is not"))
+
+
+def test_images_are_listed_in_full_with_the_license_that_covers_them():
+    digest = f"sha256:{'0' * 64}"
+    found = status(
+        findings=(
+            finding(),
+            finding(f"Registry.EXAMPLE/acme-platform/web@{digest}", licensed=False),
+            finding(f"{REPOSITORY}:1@{digest}", namespace="agents"),
+        )
+    )
+    assert [image.model_dump(exclude_none=True, exclude={"vendor", "product"}) for image in found.images] == [
+        {"repository": REPOSITORY, "tag": "2.4.1", "license": "acme-prod"},
+        {"repository": "registry.example/acme-platform/web", "digest": digest},
+        {"repository": REPOSITORY, "tag": "1", "digest": digest, "namespace": "agents", "license": "acme-prod"},
+    ]
+    assert {(image.vendor, image.product) for image in found.images} == {("acme", "platform")}
+
+
+def test_charts_that_labels_tell_of_are_listed_and_not_remembered():
+    found = status(findings=(finding(LabelledChart("acme-platform", "3.0.0"), licensed=False),))
+    assert [(chart.name, chart.version, chart.license) for chart in found.charts] == [("acme-platform", "3.0.0", None)]
+    assert found.history == ()
+
+
+@pytest.mark.parametrize(
+    ("charts", "findings", "expected"),
+    [
+        ([], [finding()], ("True", "Licensed")),
+        ([], [finding(), finding(ground=Ground.IN_GRACE)], ("True", "InGrace")),
+        ([verdict()], [finding(), finding(licensed=False)], ("False", "VersionNotCovered")),
+        ([verdict(licensed=False)], [finding(licensed=False)], ("False", "NoLicense")),
+        ([verdict(licensed=False)], [finding()], ("False", "NoLicense")),
+    ],
+)
+def test_installation_is_licensed_only_if_images_are_too(charts, findings, expected):
+    assert licensed(status(*charts, findings=tuple(findings))) == expected
+
+
+def test_message_tells_of_some_and_counts_the_others():
+    short = tuple(finding(f"{REPOSITORY}:{number}", licensed=False) for number in range(13))
+    [condition] = status(findings=short).conditions
+    assert condition.message.count(" is not; ") == 10
+    assert condition.message.endswith("; and 3 more")
+
+
+def test_images_without_a_license_are_listed_first_where_not_all_have_room():
+    many = tuple(finding(f"{REPOSITORY}:{number}") for number in range(bounds.INSTALLATION_IMAGES))
+    assert [image.tag for image in status(findings=many).images] == [str(number) for number in range(len(many))]
+    found = status(findings=(*many, finding(f"{REPOSITORY}:9.9.9", licensed=False)))
+    assert len(found.images) == bounds.INSTALLATION_IMAGES
+    assert found.images[0].tag == "9.9.9"
+
+
+def test_references_of_any_length_fit_into_a_status():
+    found = status(findings=(finding(f"registry.example/{'a' * 9999}:{'b' * 9999}@{'c' * 9999}"), finding(":@")))
+    assert InstallationStatus.model_validate(found.as_json()) == found
+
+
+def test_license_is_looked_for_once_more_before_an_image_is_first_told_to_have_none():
+    short = [finding(licensed=False)]
+    assert is_news(short, None)
+    assert not is_news([finding()], None)
+    told = replace(FRESH, conditions=status(findings=tuple(short)).conditions)
+    assert not is_news(short, told)
+    assert is_news(short, replace(FRESH, conditions=status(findings=(finding(),)).conditions))

@@ -95,6 +95,7 @@ def test_vendor_has_all_licenses_judged_and_its_rivals_and_entitlements_looked_a
     known.take(VENDORS, VendorSimulator(name="globex", product="globex-db").vendor_manifest())
     assert set(known.asked_for()) == {
         ASSESSMENT,
+        Item(Kind.INVENTORY),
         Item(Kind.VENDOR, name="acme"),
         Item(Kind.VENDOR, name="globex"),
         Item(Kind.ENTITLEMENT, "prod-eu", "later"),

@@ -88,15 +88,15 @@ def test_controller_that_is_no_workload_is_the_source_of_what_it_controls(cluste
     cluster.put(REPLICA_SET, owner=rollout)
     cluster.put(POD, owner=REPLICA_SET)
     assert [root for root, _ in cluster.sources.members(rollout)] == [rollout] * 2
-    assert not cluster.sources.is_orphan(rollout)
+    assert not cluster.sources.is_early(rollout)
 
 
 def test_pod_of_a_workload_that_is_not_there_is_an_orphan(cluster):
     cluster.put(POD, owner=REPLICA_SET)
-    assert cluster.sources.is_orphan(REPLICA_SET)
+    assert cluster.sources.is_early(REPLICA_SET)
     assert [root for root, _ in cluster.sources.members(REPLICA_SET)] == [REPLICA_SET]
     cluster.put(REPLICA_SET)
-    assert not cluster.sources.is_orphan(REPLICA_SET)
+    assert not cluster.sources.is_early(REPLICA_SET)
 
 
 def test_circle_of_forged_owners_hides_nothing(cluster):
@@ -108,6 +108,15 @@ def test_circle_of_forged_owners_hides_nothing(cluster):
     itself = ref("Pod", "self")
     cluster.put(itself, owner=itself)
     assert [each for each, _ in cluster.sources.members(itself)] == [itself]
+
+
+def test_workload_of_a_release_that_is_not_there_may_be_early(cluster):
+    cluster.put(DEPLOYMENT, release=RELEASE)
+    assert cluster.sources.is_early(DEPLOYMENT)
+    cluster.releases.add(("prod-eu", "shop"))
+    assert not cluster.sources.is_early(cluster.sources.of(DEPLOYMENT))
+    cluster.put(POD)
+    assert not cluster.sources.is_early(POD)
 
 
 # -- Installations -----------------------------------------------------------------------------------------------------
