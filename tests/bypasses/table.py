@@ -22,6 +22,7 @@ class Actor(StrEnum):
     LICENSE_WRITER = "License writer"
     VENDOR_WRITER = "Vendor writer"
     LICET_WRITER = "writer in licet's namespace"
+    KUBE_SYSTEM_WRITER = "writer in kube-system"
     IMPERSONATOR = "impersonator"
     CLUSTER_ADMIN = "cluster admin"
     NODE_OWNER = "node's owner"
@@ -48,7 +49,6 @@ class Witness(StrEnum):
     DECISIONS = "the gate's log and Events"
     CONDITIONS = "conditions and Events"
     AUDIT_LOG = "the API server's audit log"
-    NODE = "a directory listing of the node"
 
 
 class _Strict(BaseModel):

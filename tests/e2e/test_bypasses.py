@@ -381,6 +381,14 @@ def running_image(team: Team) -> str:
     return found
 
 
+def test_release_in_kube_system_is_refused(site: Team) -> None:
+    """The policies leave that namespace alone, the gate does not."""
+    answer = site.sandbox.run("helm", "install", "web", str(chart(site, UNLICENSED)), "-n", "kube-system")
+    assert refused_chart(site, answer), answer.stderr
+    probe = ("run", "probe", f"--image={image(site, UNLICENSED)}", "-n", "kube-system", "--dry-run=server")
+    assert site.sandbox.run("kubectl", *probe).returncode == 0
+
+
 # -- rights ------------------------------------------------------------------------------------------------------------
 
 
@@ -430,6 +438,11 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], Json | None]] = {
     "edit what is remembered": (("delete", "configmap", "licet-memory", "-n", NAMESPACE), None),
     "read the tokens that are kept": (("get", "secret", "licet-tokens", "-n", NAMESPACE), None),
     "work in the exempt namespace": (("run", "web", "--image=nginx", "-n", NAMESPACE), None),
+    "work in kube-system": (("run", "web", "--image=nginx", "-n", "kube-system"), None),
+    "open a BreakGlass": (
+        ("create", "-f-"),
+        {"apiVersion": LICET, "kind": "BreakGlass", "metadata": {"name": "forged"}, "spec": {}},
+    ),
     "stop the gate": (("delete", "deployments", "--all", "-n", NAMESPACE), None),
     "change the webhook": (("delete", "validatingwebhookconfiguration", "licet-gate"), None),
     "change the policies": (("delete", "validatingadmissionpolicies", "--all"), None),
