@@ -33,19 +33,20 @@ def release_config_map(document: Mapping[str, Any], *, payload: bytes | None = N
     return {**obj, **changes}
 
 
-def review(obj: Json, *, namespace: str = "prod-eu", **changes: Any) -> Json:
-    """The AdmissionReview of creating a Secret or ConfigMap; `changes` replace members of its request."""
+def review(obj: Json, old: Json | None = None, *, namespace: str = "prod-eu", **changes: Any) -> Json:
+    """The AdmissionReview of an object that is created, or updated from `old`; `changes` are to its request."""
     kind = obj["kind"]
+    group, _, version = obj["apiVersion"].rpartition("/")
     request = {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
-        "kind": {"group": "", "version": "v1", "kind": kind},
-        "resource": {"group": "", "version": "v1", "resource": f"{kind.lower()}s"},
+        "kind": {"group": group, "version": version, "kind": kind},
+        "resource": {"group": group, "version": version, "resource": f"{kind.lower()}s"},
         "name": obj["metadata"].get("name", ""),
         "namespace": namespace,
-        "operation": "CREATE",
+        "operation": "CREATE" if old is None else "UPDATE",
         "userInfo": {"username": "jane", "groups": ["system:authenticated"]},
         "object": obj,
-        "oldObject": None,
+        "oldObject": old,
         "dryRun": False,
         "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
     }

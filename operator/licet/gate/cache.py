@@ -21,6 +21,8 @@ class Place:
 
     namespaces: tuple[str, ...]
     installation: InstallationKey | None
+    release: str | None
+    """Its name; None where that is not told without doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,9 @@ def emergency_of(break_glasses: Iterable[BreakGlass], place: Place, clock: int) 
 
     What does not say without doubt which release it is has none.
     """
-    release = place.installation[1] if place.installation else None
-    of_release = (each for each in break_glasses if each.release == release and each.namespace in place.namespaces)
-    return Emergency(tuple(of_release), clock)
+    if place.release is None:
+        return NO_EMERGENCY
+    return Emergency.of(break_glasses, place.release, place.namespaces, now=clock)
 
 
 class Cache:

@@ -1,93 +1,29 @@
-"""From a stored release to a decision: decode, find the protected charts, judge, and look again before refusing."""
+"""From a stored release to a decision: decode, find the protected charts, and judge them."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from typing import Final
 
-from licet.core.errors import LicetError, ReleaseError
-from licet.core.release import Storage
-from licet.core.ulid import RANDOM_BYTES, format_ulid
+from licet.cluster.events import Regarding
+from licet.core.errors import ReleaseError
 from licet.core.vendors import Product, VendorRegistry
 from licet.core.verdict import Ground, ReleaseRef, Result, Verdict, judge
 from licet.gate.cache import Cache, Facts, Place
 from licet.gate.decoding import Decoders, ReadRelease
-from licet.gate.live import LiveReadError
+from licet.gate.deliberation import Decision, Deliberation, Judgement
 from licet.gate.review import AdmissionRequest, ReleaseObject
 
 _NAME_SHOWN: Final = 63  # characters; Helm allows 53 for the name of a release
-_ANSWER_SECONDS: Final = 0.3  # left for the answer, once there is no more time to look at the cluster
-_STALE: Final = (
-    "This was judged by what the gate knew before, because the API server did not answer when it asked again; "
-    "if a license was applied just now, try again."
-)
-
-
-class UndecidedError(LicetError):
-    """The gate can't tell: the API server is to do what the webhook's failure policy says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A verdict, and how it came about."""
-
-    verdict: Verdict
-    live: bool = False
-    """Whether the cluster was read for it."""
-    note: str = ""
-    """A sentence on what is doubtful about it."""
-
-    @property
-    def denial(self) -> str | None:
-        """Why the release is refused, for people; None where it is not."""
-        return None if self.verdict.permitted else self._noted(self.verdict.message)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the user is to be told of a release that is admitted."""
-        return tuple(map(self._noted, self.verdict.warnings)) if self.verdict.permitted else ()
-
-    @property
-    def explanation(self) -> str:
-        """All that there is to say, told to the user or not; empty after a plain yes."""
-        charts = "; ".join(chart.explanation for chart in self.verdict.charts if chart.explanation)
-        return self._noted(charts or self.verdict.message)
-
-    def _noted(self, text: str) -> str:
-        return f"{text} {self.note}" if text and self.note else text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """A judgement, and what it is about."""
-
-    id: str
-    judgement: Judgement
-    namespace: str
-    """The namespace of the object that holds the release."""
-    storage: Storage
-    object_name: str
-    release: str
-    """The release's name; that of the object where the release can't be read."""
-    revision: int | None
-    user: str
-    dry_run: bool
 
 
 class Judge:
-    """Decides about releases by the cache, and before it says anything but a plain yes, by `look`.
-
-    `look` reads the cluster anew, and raises `LiveReadError`. `clock` gives epoch seconds.
-    """
+    """Decides about releases; the arguments are those of `Deliberation`."""
 
     def __init__(
         self, cache: Cache, look: Callable[[Place], Awaitable[Facts]], *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._cache = cache
-        self._look = look
-        self._clock = clock
+        self._deliberation = Deliberation(cache, look, clock=clock)
         self._decoders = Decoders()
 
     async def decide(self, request: AdmissionRequest, stored: ReleaseObject, *, deadline: float) -> Decision:
@@ -105,11 +41,9 @@ class Judge:
         except ReleaseError as error:
             judgement = Judgement(_unreadable(request, stored, error))
         return Decision(
-            id=format_ulid(int(self._clock() * 1000), secrets.token_bytes(RANDOM_BYTES)),
+            id=self._deliberation.new_id(),
             judgement=judgement,
-            namespace=request.namespace,
-            storage=stored.storage,
-            object_name=stored.name,
+            regarding=Regarding("v1", stored.storage, stored.name, request.namespace),
             release=_shown(name),
             revision=revision,
             user=request.user_info.username,
@@ -119,27 +53,17 @@ class Judge:
     async def _judge(
         self, request: AdmissionRequest, stored: ReleaseObject, deadline: float
     ) -> tuple[ReadRelease, Judgement]:
-        registry = self._cache.registry
+        registry = self._deliberation.registry
         release = await self._decoders.read(stored, registry)
         if not release.subjects:
             return release, Judgement(Verdict(Result.ALLOWED, Ground.NOT_PROTECTED))
+
+        async def verdict(facts: Facts) -> Verdict:
+            same = facts.registry is registry or _claims(facts.registry) == _claims(registry)
+            return _verdict(release if same else await self._decoders.read(stored, facts.registry), facts)
+
         place = _place(request, stored, release)
-        known = self._cache.facts(place, int(self._clock()))
-        judgement = None
-        if known is not None and known.registry is registry:  # else Vendors have changed while the release was read
-            judgement = Judgement(_verdict(release, known))
-            if not judgement.explanation:
-                return release, judgement
-        try:
-            async with asyncio.timeout_at(deadline - _ANSWER_SECONDS):
-                facts = await self._look(place)
-        except (LiveReadError, TimeoutError) as error:
-            if judgement is None:
-                raise UndecidedError(f"too little is known of the cluster, and it can't be read: {error}") from error
-            return release, replace(judgement, note=_STALE)
-        if _claims(facts.registry) != _claims(registry):
-            release = await self._decoders.read(stored, facts.registry)
-        return release, Judgement(_verdict(release, facts), live=True)
+        return release, await self._deliberation.judge(place, registry, verdict, deadline=deadline)
 
 
 def _place(request: AdmissionRequest, stored: ReleaseObject, release: ReadRelease) -> Place:
@@ -153,6 +77,7 @@ def _place(request: AdmissionRequest, stored: ReleaseObject, release: ReadReleas
     return Place(
         namespaces=tuple(dict.fromkeys((request.namespace, release.namespace or request.namespace))),
         installation=(request.namespace, release.name) if consistent else None,
+        release=release.name if consistent else None,
     )
 
 

@@ -27,7 +27,9 @@ from licet.gate.feed import Feed
 from licet.gate.judge import Judge
 from licet.gate.live import LiveReader
 from licet.gate.records import DecisionLog
+from licet.gate.requests import RequestJudge
 from licet.gate.server import WebhookServer
+from licet.gate.sources import SourceReader
 from licet.gate.webhook import Webhook
 
 COMPONENT: Final = "licet-gate"
@@ -134,7 +136,8 @@ class Gate:
         cache = Cache(await cluster_uid(self._api))
         namespace = self._options.namespace
         live = LiveReader(self._api, cache, namespace=namespace)
-        webhook = Webhook(Judge(cache, live.facts), DecisionLog(self._events))
+        requests = RequestJudge(cache, live.facts, SourceReader(self._api).chart)
+        webhook = Webhook(Judge(cache, live.facts), requests, DecisionLog(self._events))
         self._feed = Feed(self._api, cache, namespace=namespace, on_certificate=self._take_certificate)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._feed.run())

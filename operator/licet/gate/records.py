@@ -2,13 +2,14 @@
 
 import logging
 import time
+from dataclasses import replace
 from typing import Final
 
 import prometheus_client
 
-from licet.cluster.events import MESSAGE_BYTES, EventRecorder, EventType, RateLimits, Regarding
+from licet.cluster.events import MESSAGE_BYTES, EventRecorder, EventType, RateLimits
 from licet.core.verdict import ChartVerdict, Ground, Result
-from licet.gate.judge import Decision
+from licet.gate.deliberation import Decision
 from licet.gate.messages import printable, signed
 
 _EVENTS: Final = {
@@ -27,7 +28,8 @@ _NAMESPACES: Final = 4096
 
 _DECISIONS: Final = prometheus_client.Counter(
     "licet_gate_decisions",
-    "Decisions about releases, one for each protected chart; vendor and product are empty where none is protected.",
+    "Decisions about releases, and about what asks for them, one for each protected chart; vendor and product are "
+    "empty where none is protected.",
     ["vendor", "product", "result", "reason"],
 )
 _SECONDS: Final = prometheus_client.Histogram(
@@ -56,10 +58,11 @@ class DecisionLog:
             _DECISIONS.labels("", "", verdict.result, verdict.ground).inc()
         _log(decision, seconds)
         explanation = decision.judgement.explanation
-        if explanation and not decision.dry_run and self._limits.admit(decision.namespace, time.monotonic()):
+        namespace = decision.regarding.namespace
+        if explanation and not decision.dry_run and self._limits.admit(namespace, time.monotonic()):
             reason, event_type = _BREAK_GLASS if verdict.ground is Ground.BREAK_GLASS else _EVENTS[verdict.result]
             self._events.emit(
-                Regarding("v1", decision.storage, decision.object_name or "release", decision.namespace),
+                replace(decision.regarding, name=decision.regarding.name or "release"),
                 reason,
                 signed(explanation, decision.id, limit=MESSAGE_BYTES),
                 event_type=event_type,
@@ -73,7 +76,8 @@ def _log(decision: Decision, seconds: float) -> None:
         "decision": decision.id,
         "result": verdict.result.value,
         "reason": verdict.ground.value,
-        "namespace": decision.namespace,
+        "kind": decision.regarding.kind,
+        "namespace": decision.regarding.namespace,
         "release": printable(decision.release),
         "revision": decision.revision,
         "charts": [_chart(chart) for chart in verdict.charts],

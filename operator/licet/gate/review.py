@@ -49,10 +49,13 @@ class AdmissionRequest(msgspec.Struct, frozen=True, rename="camel"):
     uid: str
     kind: Kind
     operation: str
+    name: str = ""
+    """Empty where the API server is to make one."""
     namespace: str = ""
     user_info: User = User()
     dry_run: bool | None = None
     object: msgspec.Raw = msgspec.Raw(b"null")
+    old_object: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class ReleaseObject(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 
 from licet.core import bounds
 from licet.core.errors import LicetError
-from licet.gate.judge import UndecidedError
+from licet.gate.deliberation import UndecidedError
 from licet.gate.review import AdmissionRequest, ReviewError, read_review
 
 PATH: Final = "/validate"

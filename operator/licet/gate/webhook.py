@@ -6,6 +6,7 @@ from typing import Final
 from licet.gate.judge import Judge
 from licet.gate.messages import signed, warnings
 from licet.gate.records import DecisionLog
+from licet.gate.requests import RequestJudge
 from licet.gate.review import AdmissionRequest, encode_response, release_object
 
 # Names of audit annotations; the API server puts the name of the webhook and a slash before each.
@@ -17,8 +18,9 @@ REASON_ANNOTATION: Final = "reason"
 class Webhook:
     """Answers reviews."""
 
-    def __init__(self, judge: Judge, log: DecisionLog) -> None:
-        self._judge = judge
+    def __init__(self, releases: Judge, requests: RequestJudge, log: DecisionLog) -> None:
+        self._releases = releases
+        self._requests = requests
         self._log = log
 
     async def answer(self, request: AdmissionRequest, deadline: float) -> bytes:
@@ -26,13 +28,16 @@ class Webhook:
 
         Raises:
             ReviewError: the request's object is not what an API server sends.
-            UndecidedError, TimeoutError: as `Judge.decide`.
+            UndecidedError, TimeoutError: as `Judge.decide` and `RequestJudge.decide`.
         """
         begun = asyncio.get_running_loop().time()
         stored = release_object(request)
-        if stored is None:
+        if stored is not None:
+            decision = await self._releases.decide(request, stored, deadline=deadline)
+        elif (requested := await self._requests.decide(request, deadline=deadline)) is not None:
+            decision = requested
+        else:
             return encode_response(request.uid)
-        decision = await self._judge.decide(request, stored, deadline=deadline)
         self._log.record(decision, asyncio.get_running_loop().time() - begun)
         judgement = decision.judgement
         denial = judgement.denial

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from licet.cluster.records import LicenseRecord, VendorRecord, read_break_glass
+from licet.core.flux import SourceRef
+from licet.core.gitops import RequestedChart
 from licet.core.namespaces import Namespace
 from licet.gate.cache import Cache, Facts, Place
-from licet.gate.judge import Decision, Judge
+from licet.gate.deliberation import Decision
+from licet.gate.judge import Judge
 from licet.gate.live import LiveReadError
+from licet.gate.requests import RequestJudge
 from licet.gate.review import read_review, release_object
 from support.admission import encoded, review
 from support.vendor_simulator import CLUSTER, DAY, NOW, VendorSimulator
@@ -45,10 +49,13 @@ class Scene:
     unreachable: bool = False
     look_seconds: float = 0
     looks: int = 0
+    sources: dict[SourceRef, RequestedChart] = field(default_factory=dict)
+    asked_for: list[SourceRef] = field(default_factory=list)
     now: int = NOW + DAY
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.known, self._look, clock=lambda: self.now)
+        self.requests = RequestJudge(self.known, self._look, self._chart_of, clock=lambda: self.now)
 
     def both(self, act: Callable[[Tables], None]) -> None:
         """Do the same to what is known and to what is true."""
@@ -69,6 +76,17 @@ class Scene:
         found = release_object(request)
         assert found is not None
         return await self.judge.decide(request, found, deadline=asyncio.get_running_loop().time() + seconds)
+
+    async def decide_on(
+        self, obj: dict[str, Any], old: dict[str, Any] | None = None, *, seconds: float = 4, **changes: Any
+    ) -> Decision | None:
+        """Have an object of a GitOps tool judged that is created, or updated from `old`."""
+        request = read_review(encoded(review(obj, old, **changes)))
+        return await self.requests.decide(request, deadline=asyncio.get_running_loop().time() + seconds)
+
+    async def _chart_of(self, source: SourceRef) -> RequestedChart | None:
+        self.asked_for.append(source)
+        return self.sources.get(source)
 
     async def _look(self, place: Place) -> Facts:
         self.looks += 1

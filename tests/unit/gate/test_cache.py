@@ -8,7 +8,7 @@ from licet.gate.cache import Place
 from support.vendor_simulator import DAY, NOW
 
 REFERENCE = SecretRef("acme-license", "license.jwt")
-PLACE = Place(("prod-eu",), ("prod-eu", "web"))
+PLACE = Place(("prod-eu",), ("prod-eu", "web"), "web")
 
 
 def referring_license(uid: str = "u1") -> LicenseRecord:
@@ -79,7 +79,7 @@ def test_deletion_of_the_memory_revives_nothing(scene):
 
 def test_facts_wait_for_every_namespace_to_be_known(scene):
     cache = scene.known
-    place = Place(("prod-eu", "new"), None)
+    place = Place(("prod-eu", "new"), None, None)
     assert cache.facts(place, NOW) is None
     cache.set_namespace("new", Namespace("new", {"team": "pay"}))
     assert [namespace.name for namespace in cache.facts(place, NOW).namespaces] == ["prod-eu", "new"]
@@ -93,6 +93,6 @@ def test_facts_have_what_the_installation_remembers(scene):
     assert cache.facts(PLACE, NOW).ran_here == RanHere()
     cache.set_installation(("prod-eu", "web"), ran_here)
     assert cache.facts(PLACE, NOW).ran_here == ran_here
-    assert cache.facts(Place(("prod-eu",), None), NOW).ran_here == RanHere()
+    assert cache.facts(Place(("prod-eu",), None, None), NOW).ran_here == RanHere()
     cache.set_installation(("prod-eu", "web"), None)
     assert cache.facts(PLACE, NOW).ran_here == RanHere()

@@ -5,7 +5,7 @@ import pytest
 
 from licet.core.namespaces import Namespace
 from licet.core.verdict import Ground, RanHere, Result
-from licet.gate.judge import UndecidedError
+from licet.gate.deliberation import UndecidedError
 from support.admission import release_config_map, release_secret
 from support.helm_releases import encode_release, release_document
 from support.manifests import break_glass
@@ -43,7 +43,7 @@ async def test_release_in_a_config_map_is_judged_like_one_in_a_secret(scene):
     for version, ground in (("2.4.1", Ground.LICENSED), ("3.1.0", Ground.VERSION_NOT_COVERED)):
         decision = await scene.decide(release_config_map(release_document("acme-platform", version)))
         assert decision.judgement.verdict.ground is ground
-        assert (decision.storage, decision.object_name) == ("ConfigMap", "sh.helm.release.v1.web.v1")
+        assert (decision.regarding.kind, decision.regarding.name) == ("ConfigMap", "sh.helm.release.v1.web.v1")
 
 
 async def test_config_map_whose_release_cannot_be_read_is_denied(scene):
@@ -223,7 +223,7 @@ async def test_each_decision_has_an_id_of_its_own_that_sorts_by_time(scene):
     assert len(first.id) == 26
     assert first.id < second.id
     assert (first.dry_run, second.dry_run) == (False, True)
-    assert (first.namespace, first.release, first.revision, first.user) == ("prod-eu", "web", 1, "jane")
+    assert (first.regarding.namespace, first.release, first.revision, first.user) == ("prod-eu", "web", 1, "jane")
 
 
 async def test_name_longer_than_any_of_helms_is_cut(scene):

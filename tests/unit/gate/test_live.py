@@ -22,7 +22,7 @@ from support.manifests import break_glass
 from support.vendor_simulator import CLUSTER, DAY, NOW, VendorSimulator
 
 GROUP = "/apis/licet.dev/v1alpha1"
-PLACE = Place(("prod-eu",), ("prod-eu", "web"))
+PLACE = Place(("prod-eu",), ("prod-eu", "web"), "web")
 REFERENCE = {"secretKeyRef": {"name": "acme-license", "key": "license.jwt"}}
 
 
@@ -169,7 +169,7 @@ async def test_what_is_remembered_holds_for_what_is_read(cluster, cache, reader)
 
 
 async def test_namespace_and_installation_that_do_not_exist_are_read_as_such(cluster, reader):
-    facts = await reader.facts(Place(("prod-eu", "gone", "No/such name"), ("prod-eu", "../x")))
+    facts = await reader.facts(Place(("prod-eu", "gone", "No/such name"), ("prod-eu", "../x"), "x"))
     assert [namespace.name for namespace in facts.namespaces] == ["prod-eu", "gone", "No/such name"]
     assert facts.ran_here == RanHere()
 
@@ -188,7 +188,9 @@ async def test_one_read_serves_all_that_wait_and_begins_after_they_came(cluster,
     cluster.held.clear()
     first = asyncio.create_task(reader.facts(PLACE))
     await cluster.begun.wait()
-    waiting = [asyncio.create_task(reader.facts(Place((name,), ("prod-eu", name)))) for name in ["prod-eu", "x"] * 25]
+    waiting = [
+        asyncio.create_task(reader.facts(Place((name,), ("prod-eu", name), name))) for name in ["prod-eu", "x"] * 25
+    ]
     await asyncio.sleep(0.01)
     cluster.put(f"{GROUP}/licenses/acme-prod", license_from({"token": VendorSimulator().token()}))
     cluster.held.set()

@@ -12,7 +12,7 @@ from controlplane.certs import Authority
 from licet.core import bounds
 from licet.gate import server as server_module
 from licet.gate.certificate import KeyPair, ServingCertificate
-from licet.gate.judge import UndecidedError
+from licet.gate.deliberation import UndecidedError
 from licet.gate.review import AdmissionRequest, encode_response
 from licet.gate.server import ListenError, WebhookServer
 from support.admission import encoded, release_secret, review

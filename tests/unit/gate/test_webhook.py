@@ -12,6 +12,7 @@ from licet.gate.records import DecisionLog
 from licet.gate.review import ReviewError, read_review
 from licet.gate.webhook import Webhook
 from support.admission import encoded, release_secret, review
+from support.gitops import helm_release
 from support.helm_releases import release_document
 from support.manifests import break_glass
 
@@ -33,7 +34,7 @@ class Desk:
         self.scene = scene
         self.events = Events()
         self._caplog = caplog
-        self._webhook = Webhook(scene.judge, DecisionLog(self.events))
+        self._webhook = Webhook(scene.judge, scene.requests, DecisionLog(self.events))
 
     async def ask(self, version: str = "2.4.1", chart: str = "acme-platform", **changes):
         return await self.ask_about(release_secret(release_document(chart, version)), **changes)
@@ -74,6 +75,33 @@ async def test_denial_reads_as_the_contract_says(desk):
         "result": "denied",
         "reason": "VersionNotCovered",
     }
+
+
+async def test_request_of_a_gitops_tool_is_answered_and_recorded_like_a_release(desk):
+    desk.scene.license()
+    response = await desk.ask_about(helm_release(version="3.1.0"))
+    decision = response["auditAnnotations"]["decision"]
+    assert response["status"]["message"].startswith(
+        'licet: chart acme-platform 3.1.0 (HelmRelease "web", namespace "prod-eu") is not licensed: license acme-prod '
+    )
+    assert response["status"]["message"].endswith(f"[decision {decision}]")
+    assert response["auditAnnotations"] | {"decision": ""} == {
+        "decision": "",
+        "result": "denied",
+        "reason": "VersionNotCovered",
+    }
+    (line,) = desk.logged
+    assert (line["decision"], line["kind"], line["release"]) == (decision, "HelmRelease", "web")
+    ((regarding, reason, message, event_type),) = desk.events.emitted
+    assert regarding == Regarding("helm.toolkit.fluxcd.io/v2", "HelmRelease", "web", "prod-eu")
+    assert (reason, event_type) == ("ReleaseDenied", EventType.WARNING)
+    assert decision in message
+
+
+async def test_request_that_says_nothing_is_let_in_without_a_trace(desk):
+    response = await desk.ask_about(helm_release(chart="./web", source_kind="GitRepository"))
+    assert (response["allowed"], response["auditAnnotations"]) == (True, {})
+    assert (desk.logged, desk.events.emitted) == ([], [])
 
 
 async def test_denial_is_found_by_its_id_in_log_and_event(desk):
