@@ -27,9 +27,15 @@ _logger: Final = logging.getLogger(__name__)
 
 
 class Licensing:
-    """Reconciles the assessment of all Licenses, and the status of each License and Vendor."""
+    """Reconciles the assessment of all Licenses, and the status of each License and Vendor.
 
-    def __init__(self, world: World, writer: StatusWriter, enqueue: Callable[[Item], None]) -> None:
+    With `workload_policies`, the status of a Vendor waits until it is known how its workloads are judged.
+    """
+
+    def __init__(
+        self, world: World, writer: StatusWriter, enqueue: Callable[[Item], None], *, workload_policies: bool = False
+    ) -> None:
+        self._workload_policies = workload_policies
         self._world = world
         self._writer = writer
         self._enqueue = enqueue
@@ -72,10 +78,11 @@ class Licensing:
         """Bring the status of one Vendor to what is known of it."""
         observed = self._world.observed[VENDORS].get(("", name))
         record = self._world.ledger.vendors.get(name)
-        if observed is None or record is None or observed.deleting:
+        judging = self._world.judging.get(name)
+        if observed is None or record is None or observed.deleting or (self._workload_policies and judging is None):
             return
         licenses = _licenses_by_vendor(self._world.assessment)[name]
-        status = vendor_status(record, self._world.registry, observed, licenses=licenses, now=now)
+        status = vendor_status(record, self._world.registry, observed, licenses=licenses, judging=judging, now=now)
         await self._writer.write(VENDORS, ("", name), observed, status)
 
 

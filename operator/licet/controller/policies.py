@@ -3,6 +3,8 @@
 The policies judge by these objects alone, also while nothing of licet runs; so what is written here holds until it is
 written anew. An object that somebody else has changed or deleted is put right; one whose Vendor is gone is deleted.
 
+How far that goes for a Vendor, the condition `WorkloadsJudged` of its status tells.
+
 The objects are also where it is remembered which images ran licensed in a namespace, for as long as there is that
 namespace: those that Pods had while a license covered them.
 """
@@ -12,11 +14,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from licet.cluster.api import KubeApi, Patch
+from pydantic import ValidationError
+
+from licet.cluster.api import JsonObject, KubeApi, Patch
 from licet.cluster.errors import ApiError
 from licet.cluster.resource import WORKLOAD_POLICIES
 from licet.controller.queue import Item, Kind
-from licet.controller.world import World, WrittenPolicy, policy_content
+from licet.controller.world import Judging, World, WrittenPolicy, policy_content
 from licet.core import bounds
 from licet.core.images import ImageReference
 from licet.core.parameters import vendor_parameters
@@ -47,7 +51,6 @@ class WorkloadPolicies:
         self._enqueue = enqueue
         self._exempt_users = exempt_users
         self._images: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)  # that ran licensed, by Vendor
-        self._told: dict[str, tuple[str, ...]] = {}  # what was logged, by Vendor
 
     async def load(self) -> None:
         """Learn from the WorkloadPolicies which images ran licensed before this process began; raises `ApiError`."""
@@ -70,22 +73,42 @@ class WorkloadPolicies:
         vendor, written = world.registry.get(name), world.policies.get(name)
         if vendor is None:
             self._images.pop(name, None)
+            world.judging.pop(name, None)
             if written is not None:
                 await self._delete(name, written)
             return
         parameters = vendor_parameters(vendor, world.registry, world.assessment, self._past(name))
-        body = WorkloadPolicy.of(parameters, exempt_users=self._exempt_users).as_object()
-        if parameters.unexpressed != self._told.get(name, ()):
-            self._told[name] = parameters.unexpressed
-            for problem in parameters.unexpressed:
-                _logger.warning("the API server can't judge by a range, and admits what it is about: %s", problem)
-        if written is not None and written.content == policy_content(body):
-            return
-        path = WORKLOAD_POLICIES.path(name=name)
+        try:
+            body = WorkloadPolicy.of(parameters, exempt_users=self._exempt_users).as_object()
+            if written is None or written.content != policy_content(body):
+                await self._write(name, body)
+        except ValidationError as error:  # until something else is licensed, there is no use in trying again
+            problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            self._judge(name, Judging(parameters.unexpressed, f"there is more to tell than it can hold: {problems}"))
+        except ApiError as error:
+            if not error.is_unreachable:
+                self._judge(name, Judging(parameters.unexpressed, str(error)))
+            raise
+        else:
+            self._judge(name, Judging(parameters.unexpressed))
+
+    async def _write(self, name: str, body: JsonObject) -> None:
+        path, policies = WORKLOAD_POLICIES.path(name=name), self._world.policies
         answer = await self._api.patch(path, body, Patch.APPLY, field_manager=FIELD_MANAGER, force=True)
         now_written = WrittenPolicy.read(answer)
-        if (current := world.policies.get(name)) is None or current.version < now_written.version:
-            world.policies[name] = now_written  # else the watch was faster
+        if (current := policies.get(name)) is None or current.version < now_written.version:
+            policies[name] = now_written  # else the watch was faster
+
+    def _judge(self, name: str, judging: Judging) -> None:
+        """Note how the workloads of a Vendor are judged, for its status and the log to tell."""
+        if self._world.judging.get(name) == judging:
+            return
+        self._world.judging[name] = judging
+        self._enqueue(Item(Kind.VENDOR, name=name))
+        for problem in judging.unexpressed:
+            _logger.warning("the API server can't judge by a range, and admits what it is about: %s", problem)
+        if judging.failure:
+            _logger.warning("the API server can't be told what of vendor %s is licensed: %s", name, judging.failure)
 
     def _past(self, vendor: str) -> Mapping[str, PastWorkloads]:
         """Give, by namespace, what of a Vendor's once ran licensed."""

@@ -29,6 +29,7 @@ class ConditionType(StrEnum):
     EXPIRING_SOON = "ExpiringSoon"
     LICENSED = "Licensed"
     LIMITS_GRANTED = "LimitsGranted"
+    WORKLOADS_JUDGED = "WorkloadsJudged"
     ACTIVE = "Active"
 
 
