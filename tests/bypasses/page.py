@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from textwrap import fill
 from typing import Final
 
 from bypasses.table import Row, Section, Table
@@ -23,6 +24,11 @@ _PREAMBLE: Final = """\
 - **Nothing here stops what runs.** A refusal is about something new. When licet is in doubt, or gone, it refuses new
   things and leaves the rest alone.
 
+## What gets through
+
+Of all attempts below, these are stopped by nothing in the cluster:
+
+{through}
 ## How to read the tables
 
 Each row is an attempt to run something that is not licensed, and is proved by tests with real Helm and a real API
@@ -41,7 +47,13 @@ _NOTHING: Final = "nothing known"
 
 def render(table: Table) -> str:
     """Write the page."""
-    return "\n".join((_PREAMBLE, *map(_section, table.sections)))
+    through = "".join(map(_bullet, filter(lambda row: row.gets_through, table)))
+    return "\n".join((_PREAMBLE.format(through=through), *map(_section, table.sections)))
+
+
+def _bullet(row: Row) -> str:
+    seen = f"seen in {_listed(row.seen_by)}" if row.seen_by else "seen by nobody"
+    return fill(f"{row.attempt} ({row.who}; {seen}).", 120, initial_indent="- ", subsequent_indent="  ") + "\n"
 
 
 def _section(section: Section) -> str:
@@ -60,6 +72,8 @@ def _verdict(row: Row) -> str:
         parts.append(f"**Stopped** by {_listed(row.stopped_by)}.")
     if row.seen_by:
         parts.append(f"**Seen** in {_listed(row.seen_by)}.")
+    if row.allowed:
+        parts.append("**Allowed** on purpose.")
     return " ".join(parts) or "**Neither stopped nor seen.**"
 
 

@@ -59,18 +59,25 @@ Prose = Annotated[str, Field(min_length=1, pattern=r"^[^|]*$")]  # in cells of a
 
 
 class Row(_Strict):
-    """One attempt. Where neither a guard nor a witness is named, only the application notices."""
+    """One attempt. Where neither a guard nor a witness is named, at most the application notices."""
 
     attempt: Prose
     who: Actor
     stopped_by: tuple[Guard, ...] = ()
     seen_by: tuple[Witness, ...] = ()
+    allowed: bool = False
+    """Whether it is let through on purpose."""
     how: Prose
     """How it is stopped or seen, or why it is not."""
     remains: Prose | None = None
     """What can be done all the same; None where nothing is known."""
     tests: Annotated[tuple[Annotated[str, Field(pattern=r"^tests/\S+\.py::\S.*$")], ...], Field(min_length=1)]
     """Node IDs; without parameters, all of them."""
+
+    @property
+    def gets_through(self) -> bool:
+        """Whether nothing stops it, though it should not be."""
+        return not self.stopped_by and not self.allowed
 
 
 class Section(_Strict):
