@@ -73,6 +73,10 @@ IMAGE_NAME_LENGTH: Final = 512  # of a repository, tag or digest that is shown; 
 INSTALLATION_HISTORY: Final = 128
 INSTALLATION_REVISIONS: Final = 64  # the newest of a release; Helm keeps 10 unless told otherwise
 
+# -- policy reports ----------------------------------------------------------------------------------------------------
+REPORT_BYTES: Final = 512 * 1024  # of the results in one; etcd takes objects of 1.5 MiB, and others are read with it
+REPORT_TEXT_LENGTH: Final = 1024
+
 # -- files that the command line reads ---------------------------------------------------------------------------------
 FILE_BYTES: Final = 32 * 1024 * 1024
 CHECKED_NAMESPACES: Final = 256  # of workloads in manifests; each is read once
@@ -97,4 +101,5 @@ POLICY_RIGHTS: Final = 4096
 POLICY_INTERVALS: Final = RANGE_LENGTH  # a range has fewer comparators than characters
 POLICY_NAMESPACES: Final = 4096  # where something ran licensed
 POLICY_PAST: Final = 1024  # images, or charts, of one of these
+POLICY_OPENINGS: Final = 256  # BreakGlasses that are open at a time; there are few, or there is no emergency
 POLICY_EXEMPT_USERS: Final = 64

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
+from licet.core import bounds
 from licet.core.claims import ChartGrant, ImageGrant
 from licet.core.coverage import EVERY, VersionSet
 from licet.core.globs import Glob
@@ -23,6 +24,7 @@ from licet.core.images import Mirror
 from licet.core.intervals import Interval, IntervalError, Intervals
 from licet.core.licenses import Assessment, CountingLicense
 from licet.core.namespaces import NamespaceScope, Operator
+from licet.core.openings import Opening
 from licet.core.reasons import Enforcement, State
 from licet.core.vendors import Vendor, VendorRegistry, chart_patterns, image_patterns
 from licet.core.workloads import PastWorkloads, licensed_tags, repository_glob
@@ -134,12 +136,17 @@ class VendorParameters:
     elsewhere: tuple[Elsewhere, ...]
     rights: tuple[Right, ...]
     past: tuple[Past, ...]
+    openings: tuple[Opening, ...] = ()
     unexpressed: tuple[str, ...] = field(default=())
     """What could not be said in intervals, and why."""
 
 
 def vendor_parameters(
-    vendor: Vendor, registry: VendorRegistry, assessment: Assessment, past: Mapping[str, PastWorkloads]
+    vendor: Vendor,
+    registry: VendorRegistry,
+    assessment: Assessment,
+    past: Mapping[str, PastWorkloads],
+    openings: tuple[Opening, ...] = (),
 ) -> VendorParameters:
     """Give what the policies have to know about a Vendor; equal circumstances give equal values.
 
@@ -148,6 +155,7 @@ def vendor_parameters(
         registry: all Vendors, since the claims of older ones hold.
         assessment: the judgement of all Licenses.
         past: by namespace, what once ran licensed there.
+        openings: what open BreakGlasses let in of this Vendor's.
     """
     older = [other for other in registry if other.age < vendor.age]
     unexpressed: list[str] = []
@@ -171,6 +179,7 @@ def vendor_parameters(
         elsewhere=tuple(filter(None, (_elsewhere(vendor, other) for other in older))),
         rights=rights,
         past=tuple(_past(namespace, ran) for namespace, ran in sorted(past.items()) if ran != PastWorkloads()),
+        openings=openings[: bounds.POLICY_OPENINGS],
         unexpressed=tuple(dict.fromkeys(unexpressed)),
     )
 

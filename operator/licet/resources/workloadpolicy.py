@@ -155,6 +155,18 @@ class PastWorkloads(_Value):
     )
 
 
+class LetIn(_Value):
+    """What an open BreakGlass lets in without a license."""
+
+    break_glass: ObjectName = Field(description="Name of the BreakGlass.")
+    namespace: NamespaceName = Field(description="The release's namespace.")
+    release: ObjectName = Field(description="The release's name, as Helm annotates its objects.")
+    until: Instant = Field(description="When it ends.")
+    products: Annotated[tuple[Name, ...], Field(max_length=bounds.PRODUCTS_PER_VENDOR), ATOMIC_LIST] = Field(
+        description="The products that it is about."
+    )
+
+
 class WorkloadPolicySpec(_Value):
     """What needs a license of one vendor, and what has one."""
 
@@ -180,6 +192,9 @@ class WorkloadPolicySpec(_Value):
     )
     past: Annotated[tuple[PastWorkloads, ...], Field(max_length=bounds.POLICY_NAMESPACES), ATOMIC_LIST] = Field(
         description="What once ran licensed."
+    )
+    openings: Annotated[tuple[LetIn, ...], Field(max_length=bounds.POLICY_OPENINGS), ATOMIC_LIST] = Field(
+        default=(), description="What open BreakGlasses let in."
     )
     exempt_users: Annotated[tuple[Reference, ...], Field(max_length=bounds.POLICY_EXEMPT_USERS), ATOMIC_LIST] = Field(
         default=(), description="Users that are not judged: controllers that make Pods of workloads of their own kinds."

@@ -1,6 +1,7 @@
 """WorkloadPolicy objects, as the controller writes them for the admission policies."""
 
 from licet.core.namespaces import NamespaceScope
+from licet.core.openings import Opening
 from licet.core.parameters import vendor_parameters
 from licet.core.reasons import Enforcement
 from licet.core.vendors import VendorRegistry
@@ -53,7 +54,23 @@ def test_lists_are_there_even_when_they_are_empty() -> None:
     """The policies look into each of them."""
     spec = policy(exempt_users=("jane",)).as_json()["spec"]
     assert spec["exemptUsers"] == ["jane"]
-    assert [spec[name] for name in ("elsewhere", "mirrors", "past")] == [[], [], []]
+    assert [spec[name] for name in ("elsewhere", "mirrors", "past", "openings")] == [[], [], [], []]
+
+
+def test_it_says_what_break_glasses_let_in() -> None:
+    vendor = VendorSimulator(NOW)
+    registry = VendorRegistry([vendor.vendor()])
+    opening = Opening("web-1", "prod-eu", "web", NOW, ("acme-platform",))
+    parameters = vendor_parameters(next(iter(registry)), registry, assess_tokens(vendor, []), {}, (opening,))
+    assert WorkloadPolicy.of(parameters).as_json()["spec"]["openings"] == [
+        {
+            "breakGlass": "web-1",
+            "namespace": "prod-eu",
+            "release": "web",
+            "until": "2026-01-01T00:00:00Z",
+            "products": ["acme-platform"],
+        }
+    ]
 
 
 def test_what_is_written_is_read_as_it_was() -> None:
