@@ -25,6 +25,7 @@ HELMS = ("helm", "helm3")
 COMBINATIONS: dict[str, Sequence[str]] = {
     "defaults": (),
     "no inventory": ("inventory.enabled=false",),
+    "no policy reports": ("policyReports.enabled=false",),
     "no workload policies": ("workloadPolicies.enabled=false",),
     "workload policies with exemptions": (
         "workloadPolicies.exemptUsers[0]=system:serviceaccount:argo-rollouts:argo-rollouts",
@@ -293,7 +294,11 @@ def test_the_service_leads_to_the_port_that_the_gate_serves(control_plane: Clust
 
 def test_the_options_of_the_components_are_theirs(control_plane: Cluster) -> None:
     for values, (name, command) in itertools.product(
-        ((), ("inventory.enabled=false",), COMBINATIONS["workload policies with exemptions"]),
+        (
+            (),
+            ("inventory.enabled=false", "policyReports.enabled=false"),
+            COMBINATIONS["workload policies with exemptions"],
+        ),
         (("licet-controller", "controller"), ("licet-gate", "gate")),
     ):
         (container,) = rendered(control_plane, values)["Deployment", name]["spec"]["template"]["spec"]["containers"]

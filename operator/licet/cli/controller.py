@@ -27,6 +27,14 @@ from licet.cli.program import Command, Example, examples
     help="Whether the API server's admission policies are told what is licensed, by WorkloadPolicies.",
 )
 @click.option(
+    "--policy-reports/--no-policy-reports",
+    default=True,
+    envvar="LICET_POLICY_REPORTS",
+    show_default=True,
+    show_envvar=True,
+    help="Whether what is installed without a license is told in policy reports, where their kinds are installed.",
+)
+@click.option(
     "--exempt-user",
     "exempt_users",
     metavar="USER",
@@ -40,6 +48,7 @@ def command(
     operator_namespace: str,
     inventory: bool,
     workload_policies: bool,
+    policy_reports: bool,
     exempt_users: tuple[str, ...],
     kubeconfig: str | None,
     status_host: str,
@@ -63,6 +72,7 @@ def command(
             status_port=status_port,
             inventory=inventory,
             workload_policies=workload_policies,
+            policy_reports=policy_reports,
             exempt_users=exempt_users,
             log_format=LogFormat(log_format),
             log_level=log_level,

@@ -57,6 +57,8 @@ class ControllerOptions:
     """Whether Helm releases are read."""
     workload_policies: bool = False
     """Whether the API server's admission policies are told what is licensed."""
+    policy_reports: bool = True
+    """Whether what the inventory finds is told in policy reports as well, where their kinds are served."""
     exempt_users: tuple[str, ...] = ()
     """The users whose workloads these policies do not judge."""
     log_format: LogFormat = LogFormat.AUTO
@@ -101,6 +103,7 @@ class Controller:
             namespace=options.namespace,
             inventory=options.inventory,
             workload_policies=options.workload_policies,
+            policy_reports=options.policy_reports and options.inventory,
             exempt_users=options.exempt_users,
             enqueue=self._queue.add,
             set_alarm=self._alarm.set,
@@ -141,6 +144,8 @@ class Controller:
                 for informer in (*self._informers, *self._of_workloads):
                     tasks.create_task(informer.run(), name=f"watch {informer.resource}")
                 await self._learn()
+                if self._reconciler.reports is not None:
+                    tasks.create_task(self._reconciler.reports.run())
                 tasks.create_task(self._queue.run())
                 tasks.create_task(self._watch.run(self._until_served))
 

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     INVENTORY = "inventory"  # of all workloads: which of them need a license
     BREAK_GLASS = "break-glass"
     WORKLOAD_POLICY = "workload-policy"
+    REPORT = "report"  # of a namespace
     MEMORY = "memory"
     KEPT_TOKENS = "kept-tokens"
     CERTIFICATE = "certificate"

@@ -17,6 +17,7 @@ from licet.controller.policies import WorkloadPolicies
 from licet.controller.projecting import Projector
 from licet.controller.queue import Item, Kind
 from licet.controller.remembering import MARK_SECONDS, Remembering
+from licet.controller.reports import PolicyReports
 from licet.controller.sources import InstallationKey
 from licet.controller.tokens import Tokens
 from licet.controller.world import OWN_KINDS, World
@@ -38,6 +39,7 @@ class Reconciler:
         namespace: str,
         inventory: bool,
         workload_policies: bool,
+        policy_reports: bool,
         exempt_users: tuple[str, ...],
         enqueue: Callable[[Item], None],
         set_alarm: Callable[[int | None], None],
@@ -49,13 +51,14 @@ class Reconciler:
         writer = StatusWriter(api, world, events)
         self._lister = Lister(api, world, self.intake)
         self._tokens = Tokens(api, world, namespace, enqueue)
-        self._licensing = Licensing(world, writer, enqueue)
+        self._licensing = Licensing(world, writer, enqueue, workload_policies=workload_policies)
         self._projector = Projector(api, world, writer)
         self._break_glasses = BreakGlasses(world, writer, events, enqueue)
         self._inventory = (
             Inventory(api, world, writer, self._refresh, self._break_glasses.record) if inventory else None
         )
         self._policies = WorkloadPolicies(api, world, enqueue, exempt_users=exempt_users) if workload_policies else None
+        self.reports = PolicyReports(api, world, enqueue) if policy_reports else None
         self._remembering = Remembering(api, world, namespace)
         self._certificate = GateCertificate(api, namespace)
         self._refreshing = asyncio.Lock()
@@ -89,9 +92,8 @@ class Reconciler:
                 await self._licensing.reconcile_vendor(item.name, now=now)
             case Kind.INSTALLATION:
                 return await self._reconcile_installation(key, now=now)
-            case Kind.WORKLOAD_POLICY:
-                if self._policies is not None:
-                    await self._policies.reconcile(item.name)
+            case Kind.WORKLOAD_POLICY | Kind.REPORT:
+                return await self._tell_others(item)
             case Kind.BREAK_GLASS:
                 await self._break_glasses.reconcile(item.name, now=now)
             case Kind.TOKEN:
@@ -100,6 +102,13 @@ class Reconciler:
                 self._assess()
             case _:
                 return await self._maintain(item, now=now)
+        return None
+
+    async def _tell_others(self, item: Item) -> float | None:
+        if item.kind is Kind.WORKLOAD_POLICY and self._policies is not None:
+            await self._policies.reconcile(item.name)
+        elif item.kind is Kind.REPORT and self.reports is not None:
+            return await self.reports.reconcile(item.namespace)
         return None
 
     async def _maintain(self, item: Item, *, now: int) -> float | None:
@@ -143,6 +152,8 @@ class Reconciler:
         self._set_alarm(min((change for change in changes if change is not None), default=None))
         if self._policies is not None:
             self._policies.enqueue_all()
+        if self.reports is not None:
+            self.reports.look_at_vendors()
 
     async def _refresh(self) -> None:
         """Read all Vendors and Licenses and judge them; one reading, begun after they asked, serves all that wait."""

@@ -74,7 +74,7 @@ INSTALLATION_HISTORY: Final = 128
 INSTALLATION_REVISIONS: Final = 64  # the newest of a release; Helm keeps 10 unless told otherwise
 
 # -- policy reports ----------------------------------------------------------------------------------------------------
-REPORT_BYTES: Final = 512 * 1024  # of the results in one; etcd takes objects of 1.5 MiB, and others are read with it
+REPORT_BYTES: Final = 512 * 1024  # of the results in one report; etcd refuses objects of more than 1.5 MiB
 REPORT_TEXT_LENGTH: Final = 1024
 
 # -- files that the command line reads ---------------------------------------------------------------------------------

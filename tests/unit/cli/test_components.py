@@ -33,23 +33,24 @@ def test_component_runs_in_the_namespace_of_the_contract(name: str, licet: Calla
 def test_options_come_from_the_command_line(licet: Callable, ran: list[Any]) -> None:
     arguments = ("--operator-namespace", "ops", "--status-port", "9", "--log-format", "json", "--log-level", "debug")
     policies = ("--workload-policies", "--exempt-user=jane", "--exempt-user", "joe")
-    assert licet("controller", "--no-inventory", *policies, *arguments).code == 0
+    assert licet("controller", "--no-inventory", "--no-policy-reports", *policies, *arguments).code == 0
     assert licet("gate", "--port", "10", "--host", "::1", "--drain-seconds", "0.5", *arguments).code == 0
     for options in ran:
         assert (options.namespace, options.status_port, options.log_level) == ("ops", 9, logging.DEBUG)
         assert options.log_format is LogFormat.JSON
-    assert ran[0].inventory is False
+    assert (ran[0].inventory, ran[0].policy_reports) == (False, False)
     assert (ran[0].workload_policies, ran[0].exempt_users) == (True, ("jane", "joe"))
     assert (ran[1].host, ran[1].port, ran[1].drain_seconds) == ("::1", 10, 0.5)
 
 
 def test_options_come_from_the_environment(licet: Callable, ran: list[Any]) -> None:
     common = {"LICET_OPERATOR_NAMESPACE": "ops", "LICET_STATUS_PORT": "9", "LICET_LOG_LEVEL": "error"}
-    assert licet("controller", env={**common, "LICET_INVENTORY": "false"}).code == 0
+    without = {"LICET_INVENTORY": "false", "LICET_POLICY_REPORTS": "false"}
+    assert licet("controller", env={**common, **without}).code == 0
     assert licet("gate", env={**common, "LICET_PORT": "10", "LICET_KUBECONFIG": "dev.yaml"}).code == 0
     for options in ran:
         assert (options.namespace, options.status_port, options.log_level) == ("ops", 9, logging.ERROR)
-    assert ran[0].inventory is False
+    assert (ran[0].inventory, ran[0].policy_reports) == (False, False)
     assert (ran[1].port, ran[1].kubeconfig) == (10, "dev.yaml")
 
 
