@@ -33,6 +33,7 @@ COMBINATIONS: dict[str, Sequence[str]] = {
     ),
     "admits when no gate answers": ("gate.failurePolicy=Ignore", "gate.timeoutSeconds=30"),
     "one gate": ("gate.replicas=1",),
+    "no GitOps tools": ("gate.gitops.flux=false", "gate.gitops.argocd=false"),
     "certificate of others": ("gate.certificate.mode=existing", "gate.certificate.caBundle=CA"),
     "certificate of cert-manager": (
         "gate.certificate.mode=existing",
@@ -246,9 +247,8 @@ def test_every_default_is_in_the_schema() -> None:
 
 def test_the_webhook_is_registered_as_the_contract_says(control_plane: Cluster) -> None:
     configuration = rendered(control_plane)["ValidatingWebhookConfiguration", "licet-gate"]
-    (webhook,) = configuration["webhooks"]
 
-    assert webhook == {
+    assert configuration["webhooks"][0] == {
         "name": "releases.gate.licet.dev",
         "clientConfig": {"service": {"name": "licet-gate", "namespace": "ops", "path": "/validate", "port": 443}},
         "rules": [
@@ -355,15 +355,16 @@ def test_upgrades_leave_the_ca_bundle_that_the_controller_keeps(
         assert f"LICET_OPERATOR_NAMESPACE={namespace}" in installed.stdout
         written = control_plane.request("GET", configuration)
         bundle = base64.b64encode(control_plane.ca_file.read_bytes()).decode()
-        written["webhooks"][0]["clientConfig"]["caBundle"] = bundle
+        for webhook in written["webhooks"]:
+            webhook["clientConfig"]["caBundle"] = bundle
         control_plane.request("PUT", f"{configuration}?fieldManager=licet-controller", written)
 
         upgraded = helm(control_plane, program, "upgrade", *chart, values=[*values, "gate.timeoutSeconds=3"])
 
         assert upgraded.returncode == 0, upgraded.stderr
-        (webhook,) = control_plane.request("GET", configuration)["webhooks"]
-        assert webhook["timeoutSeconds"] == 3
-        assert webhook["clientConfig"]["caBundle"] == bundle
+        webhooks = control_plane.request("GET", configuration)["webhooks"]
+        assert [webhook["timeoutSeconds"] for webhook in webhooks] == [3, 3, 3]
+        assert [webhook["clientConfig"]["caBundle"] for webhook in webhooks] == [bundle] * 3
     finally:
         assert helm(control_plane, program, "uninstall", "licet", "-n", namespace).returncode == 0
 

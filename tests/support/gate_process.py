@@ -155,10 +155,10 @@ _OF_ACCESS: Final = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "Cl
 
 
 def register(cluster: Cluster, url: str, authority: Authority) -> None:
-    """Register the webhook as the chart does, but by URL."""
+    """Register the webhooks as the chart does, but by URL."""
     (configuration,) = (each for each in chart_objects(cluster) if each["kind"] == "ValidatingWebhookConfiguration")
-    (webhook,) = configuration["webhooks"]
-    webhook["clientConfig"] = {"url": url, "caBundle": base64.b64encode(authority.certificate).decode()}
+    for webhook in configuration["webhooks"]:
+        webhook["clientConfig"] = {"url": url, "caBundle": base64.b64encode(authority.certificate).decode()}
     apply(cluster, configuration)
 
 
