@@ -23,6 +23,7 @@ from licet.controller.queue import Item, Kind
 from licet.controller.world import Judging, World, WrittenPolicy, policy_content
 from licet.core import bounds
 from licet.core.images import ImageReference
+from licet.core.openings import openings
 from licet.core.parameters import vendor_parameters
 from licet.core.workloads import PastWorkloads, judge_images
 from licet.resources import WorkloadPolicy
@@ -63,8 +64,8 @@ class WorkloadPolicies:
         for name in self._world.ledger.vendors.keys() | self._world.policies.keys():
             self._enqueue(Item(Kind.WORKLOAD_POLICY, name=name))
 
-    async def reconcile(self, name: str) -> None:
-        """Bring the WorkloadPolicy of one Vendor to what the last assessment says.
+    async def reconcile(self, name: str, *, now: int) -> None:
+        """Bring the WorkloadPolicy of one Vendor to what the last assessment and the BreakGlasses say.
 
         Raises:
             ApiError: it can't be written.
@@ -77,7 +78,9 @@ class WorkloadPolicies:
             if written is not None:
                 await self._delete(name, written)
             return
-        parameters = vendor_parameters(vendor, world.registry, world.assessment, self._past(name))
+        break_glasses = (record.break_glass for record in world.break_glasses.values())
+        let_in = openings(name, break_glasses, world.namespace, world.registry, world.assessment, now=now)
+        parameters = vendor_parameters(vendor, world.registry, world.assessment, self._past(name), let_in)
         try:
             body = WorkloadPolicy.of(parameters, exempt_users=self._exempt_users).as_object()
             if written is None or written.content != policy_content(body):

@@ -93,7 +93,7 @@ class Reconciler:
             case Kind.INSTALLATION:
                 return await self._reconcile_installation(key, now=now)
             case Kind.WORKLOAD_POLICY | Kind.REPORT:
-                return await self._tell_others(item)
+                return await self._tell_others(item, now=now)
             case Kind.BREAK_GLASS:
                 await self._break_glasses.reconcile(item.name, now=now)
             case Kind.TOKEN:
@@ -104,9 +104,9 @@ class Reconciler:
                 return await self._maintain(item, now=now)
         return None
 
-    async def _tell_others(self, item: Item) -> float | None:
+    async def _tell_others(self, item: Item, *, now: int) -> float | None:
         if item.kind is Kind.WORKLOAD_POLICY and self._policies is not None:
-            await self._policies.reconcile(item.name)
+            await self._policies.reconcile(item.name, now=now)
         elif item.kind is Kind.REPORT and self.reports is not None:
             return await self.reports.reconcile(item.namespace)
         return None

@@ -1,0 +1,124 @@
+"""How far the API server judges workloads is noted for the Vendor's status, whatever comes of telling it."""
+
+import json
+
+import pytest
+
+from licet.cluster.errors import ApiError
+from licet.controller.policies import WorkloadPolicies
+from licet.controller.queue import Item, Kind
+from licet.controller.world import Judging
+from licet.core import bounds
+from licet.core.parameters import Right, VendorParameters
+from licet.core.reasons import Enforcement
+from scripted_server import answer, hang_up, refusal
+from support.known_world import KnownWorld
+from support.vendor_simulator import NOW, VendorSimulator
+
+VENDOR = Item(Kind.VENDOR, name="acme")
+RIGHT = Right(
+    license="acme-prod",
+    product="acme-platform",
+    trial=False,
+    until=NOW,
+    namespaces=None,
+    scope=None,
+    images=None,
+    charts=None,
+)
+PARAMETERS = VendorParameters(
+    vendor="acme",
+    enforcement=Enforcement.ENFORCE,
+    images=(),
+    charts=(),
+    products=(),
+    mirrors=(),
+    elsewhere=(),
+    rights=(RIGHT,) * (bounds.POLICY_RIGHTS + 1),
+    past=(),
+)
+SCATTERED = ">=1.0.0 !=1.2-rc"
+
+
+@pytest.fixture
+def acme() -> VendorSimulator:
+    return VendorSimulator()
+
+
+@pytest.fixture
+def known(acme) -> KnownWorld:
+    return KnownWorld(acme)
+
+
+@pytest.fixture
+def policies(api, known) -> WorkloadPolicies:
+    return WorkloadPolicies(api, known.world, known.asked.append, exempt_users=())
+
+
+def written(known: KnownWorld) -> object:
+    """What the API server gives back of a WorkloadPolicy that it took."""
+    return known.stored({"metadata": {"name": "acme", "labels": {}}, "spec": {}})
+
+
+async def test_what_is_written_is_judged_and_the_vendor_told_once(server, known, policies):
+    server.will(answer(written(known)))
+    await policies.reconcile("acme", now=NOW)
+    assert known.world.judging == {"acme": Judging()}
+    assert known.asked_for() == [VENDOR]
+    await policies.reconcile("acme", now=NOW)
+    assert known.asked_for() == []
+
+
+async def test_ranges_that_are_no_intervals_are_named(server, known, acme, policies, caplog):
+    server.will(answer(written(known)))
+    known.license("acme-prod", acme.token(images=[{"repository": "registry.example/*", "tags": SCATTERED}]))
+    known.assess()
+    await policies.reconcile("acme", now=NOW)
+    (problem,) = known.world.judging["acme"].unexpressed
+    assert "rules out one pre-release of every patch" in problem
+    assert problem in caplog.text
+
+
+async def test_a_refusal_is_noted_until_the_next_attempt_succeeds(server, known, policies, caplog):
+    server.will(refusal(403, "Forbidden", "no rights"), answer(written(known)))
+    with pytest.raises(ApiError):
+        await policies.reconcile("acme", now=NOW)
+    assert "no rights" in known.world.judging["acme"].failure
+    assert "no rights" in caplog.text
+    await policies.reconcile("acme", now=NOW)
+    assert known.world.judging == {"acme": Judging()}
+    assert known.asked_for() == [VENDOR, VENDOR]
+
+
+async def test_an_api_server_that_is_away_says_nothing_about_judging(server, known, policies):
+    server.will(hang_up)
+    with pytest.raises(ApiError):
+        await policies.reconcile("acme", now=NOW)
+    assert known.world.judging == {}
+    assert known.asked_for() == []
+
+
+async def test_what_is_more_than_a_policy_can_hold_is_not_sent(server, known, policies, monkeypatch):
+    monkeypatch.setattr("licet.controller.policies.vendor_parameters", lambda *_, **__: PARAMETERS)
+    await policies.reconcile("acme", now=NOW)
+    assert server.requests == []
+    assert "more to tell than it can hold: rights" in known.world.judging["acme"].failure
+
+
+async def test_a_vendor_that_is_gone_is_not_judged(server, known, acme, policies):
+    server.will(answer(written(known)))
+    await policies.reconcile("acme", now=NOW)
+    known.world.ledger.set_vendor("acme", None)
+    server.will(answer({}))
+    await policies.reconcile("acme", now=NOW)
+    assert known.world.judging == {}
+
+
+async def test_policies_are_told_what_break_glasses_let_in_while_they_are_open(server, known, policies):
+    server.will(answer(written(known)))
+    known.open_break_glass()
+    await policies.reconcile("acme", now=NOW + 60)
+    (opening,) = json.loads(server.bodies[-1])["spec"]["openings"]
+    assert (opening["breakGlass"], opening["products"]) == ("platform-1", ["acme-platform"])
+    await policies.reconcile("acme", now=NOW + 3600)
+    assert json.loads(server.bodies[-1])["spec"]["openings"] == []
