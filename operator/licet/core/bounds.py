@@ -101,5 +101,7 @@ POLICY_RIGHTS: Final = 4096
 POLICY_INTERVALS: Final = RANGE_LENGTH  # a range has fewer comparators than characters
 POLICY_NAMESPACES: Final = 4096  # where something ran licensed
 POLICY_PAST: Final = 1024  # images, or charts, of one of these
+POLICY_PAST_BYTES: Final = 512 * 1024  # of all of these; etcd takes objects of 1.5 MiB
+POLICY_REFERENCE_LENGTH: Final = 1024  # of an image, a chart with its version, or a tag
 POLICY_OPENINGS: Final = 256  # BreakGlasses that are open at a time; there are few, or there is no emergency
 POLICY_EXEMPT_USERS: Final = 64

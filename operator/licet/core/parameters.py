@@ -26,6 +26,7 @@ from licet.core.licenses import Assessment, CountingLicense
 from licet.core.namespaces import NamespaceScope, Operator
 from licet.core.openings import Opening
 from licet.core.reasons import Enforcement, State
+from licet.core.retention import chart_key, within_bounds
 from licet.core.vendors import Vendor, VendorRegistry, chart_patterns, image_patterns
 from licet.core.workloads import PastWorkloads, licensed_tags, repository_glob
 
@@ -178,7 +179,9 @@ def vendor_parameters(
         mirrors=vendor.mirrors,
         elsewhere=tuple(filter(None, (_elsewhere(vendor, other) for other in older))),
         rights=rights,
-        past=tuple(_past(namespace, ran) for namespace, ran in sorted(past.items()) if ran != PastWorkloads()),
+        past=tuple(
+            _past(namespace, ran) for namespace, ran in sorted(within_bounds(past).items()) if ran != PastWorkloads()
+        ),
         openings=openings[: bounds.POLICY_OPENINGS],
         unexpressed=tuple(dict.fromkeys(unexpressed)),
     )
@@ -273,6 +276,4 @@ def _scope(scope: NamespaceScope) -> Scope:
 
 
 def _past(namespace: str, ran: PastWorkloads) -> Past:
-    return Past(
-        namespace, tuple(sorted(ran.images)), tuple(sorted(f"{name} {version}" for name, version in ran.charts))
-    )
+    return Past(namespace, tuple(sorted(ran.images)), tuple(sorted(map(chart_key, ran.charts))))

@@ -17,12 +17,11 @@ ENFORCEMENT_LABEL: Final = f"{GROUP}/enforcement"
 """By this label the bindings of the policies choose their parameters."""
 
 _EXPRESSION_LENGTH: Final = 4 * bounds.GLOB_LENGTH
-_REFERENCE_LENGTH: Final = 1024
 
 GlobText = Annotated[str, StringConstraints(max_length=bounds.GLOB_LENGTH)]
 VersionText = Annotated[str, StringConstraints(max_length=bounds.VERSION_LENGTH)]
-Reference = Annotated[str, StringConstraints(max_length=_REFERENCE_LENGTH)]
-LabelText = Annotated[str, StringConstraints(max_length=_REFERENCE_LENGTH)]
+Reference = Annotated[str, StringConstraints(max_length=bounds.POLICY_REFERENCE_LENGTH)]
+LabelText = Annotated[str, StringConstraints(max_length=bounds.POLICY_REFERENCE_LENGTH)]
 
 
 class _Value(Model):
@@ -80,7 +79,7 @@ class CoveredVersions(_Value):
     """Versions that are licensed, of what the pattern matches."""
 
     pattern: NamePattern = Field(description="Repositories of images, or charts.")
-    text: Annotated[str, StringConstraints(max_length=2 * _REFERENCE_LENGTH)] = Field(
+    text: Annotated[str, StringConstraints(max_length=2 * bounds.POLICY_REFERENCE_LENGTH)] = Field(
         description="The versions as messages name them."
     )
     every: StrictBool = Field(description="Whether all versions are covered, and images with a bare digest.")
