@@ -1,17 +1,23 @@
-"""A vendor, to have something licensed: a key, the manifest of its Vendor, and tokens."""
+"""A vendor, to have something licensed: a key, the same in each run, the manifest of its Vendor, and tokens."""
 
+import hashlib
 import itertools
 import time
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from bench.releases import LICENSED_RANGE, PRODUCT
 from licet.core.globs import Glob
-from licet.core.issue import generate_key, issue_token
+from licet.core.issue import issue_token
 from licet.core.jwks import KeySet, key_to_jwk
 from licet.core.vendors import Product, Vendor
 
 _API: Final = "licet.dev/v1alpha1"
 _KEY_ID: Final = "bench-2026"
+CLUSTER: Final = "0d5a7a5e-3c1f-4f0e-9b6e-0c6f2f1f7a11"
+"""The UID of a cluster, where one is needed and there is none."""
+
 _PATTERNS: Final = (PRODUCT, f"{PRODUCT}-*")
 
 
@@ -22,7 +28,7 @@ class BenchVendor:
     issuer: Final = "https://licenses.bench.example"
 
     def __init__(self) -> None:
-        self._key = generate_key()
+        self._key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"bench").digest())
         self._numbers = itertools.count(1)
 
     @property
@@ -50,8 +56,11 @@ class BenchVendor:
         """A License with this token, to be applied."""
         return {"apiVersion": _API, "kind": "License", "metadata": {"name": name}, "spec": {"token": token}}
 
-    def token(self, *, plan: str = "pro", series: str = "production", sequence: int = 0) -> str:
-        """A token of one year, which licenses the charts in `releases.LICENSED_RANGE`."""
+    def token(self, *, plan: str = "pro", series: str = "production", now: int | None = None) -> str:
+        """A token of one year from `now` on, which licenses the charts in `releases.LICENSED_RANGE`.
+
+        Each one has a higher sequence than the one before.
+        """
         number = next(self._numbers)
         grant = {
             "product": PRODUCT,
@@ -66,10 +75,10 @@ class BenchVendor:
             "exp": "P365D",
             "license": {
                 "series": series,
-                "sequence": sequence or number,
+                "sequence": number,
                 "customer": {"name": "Globex"},
                 "gracePeriod": "P14D",
                 "grants": [grant],
             },
         }
-        return issue_token(spec, self._key, kid=_KEY_ID, now=int(time.time()), token_id=f"lic_{number:06}")
+        return issue_token(spec, self._key, kid=_KEY_ID, now=now or int(time.time()), token_id=f"lic_{number:06}")
