@@ -34,8 +34,9 @@ from licet.resources.base import GROUP, VERSION
 
 COMPONENT: Final = "licet-controller"
 
-# What others are derived from, so that they are derived once; and what is to be safe soon.
-_FIRST: Final = (Kind.ASSESSMENT, Kind.TOKEN, Kind.MEMORY, Kind.KEPT_TOKENS)
+# What others are derived from, so that they are derived once; what is to be safe soon; and what Helm meets in the API
+# server as soon as the gate, which waits for nobody, has let a release in.
+_FIRST: Final = (Kind.ASSESSMENT, Kind.TOKEN, Kind.MEMORY, Kind.KEPT_TOKENS, Kind.WORKLOAD_POLICY)
 
 _RETRY_SECONDS: Final = 2.0
 _SETTLED_SECONDS: Final = 5.0  # how long listing anew takes kopf
