@@ -15,6 +15,8 @@ SERVICE_ADDRESS: Final = "10.0.0.1"  # of the Service `kubernetes`: the first of
 SERVICE_NAMES: Final = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
 ISSUER: Final = "https://kubernetes.default.svc.cluster.local"  # of service account tokens
 
+AUDIT_POLICY: Final = Path(__file__).with_name("audit-policy.yaml")
+
 # Relative to the data directory, in which both ends run: the path of a socket is short of room (108 bytes on Linux).
 ETCD_SOCKET: Final = "unix://etcd.sock"
 
@@ -40,11 +42,11 @@ CONTROLLERS: Final = (
 )
 
 
-def commands(binaries: Path, layout: Layout, port: int) -> dict[str, list[str]]:
+def commands(binaries: Path, layout: Layout, port: int, audit_log: Path) -> dict[str, list[str]]:
     """Gives the command lines by program, in the order in which they start; all run in `layout.data`."""
     return {
         ETCD: _etcd(binaries, layout),
-        API_SERVER: _api_server(binaries, layout, port),
+        API_SERVER: _api_server(binaries, layout, port, audit_log),
         CONTROLLER_MANAGER: _controller_manager(binaries, layout),
     }
 
@@ -64,7 +66,7 @@ def _etcd(binaries: Path, layout: Layout) -> list[str]:
     ]
 
 
-def _api_server(binaries: Path, layout: Layout, port: int) -> list[str]:
+def _api_server(binaries: Path, layout: Layout, port: int, audit_log: Path) -> list[str]:
     pki = layout.certificates
     return [
         str(binaries / API_SERVER),
@@ -83,6 +85,10 @@ def _api_server(binaries: Path, layout: Layout, port: int) -> list[str]:
         f"--service-account-issuer={ISSUER}",
         f"--service-account-key-file={pki / 'service-account.key'}",
         f"--service-account-signing-key-file={pki / 'service-account.key'}",
+        f"--audit-policy-file={AUDIT_POLICY}",
+        f"--audit-log-path={audit_log}",
+        "--audit-log-maxsize=100",  # MiB, then a second file is begun, and the one before that goes
+        "--audit-log-maxbackup=1",
         "--allow-privileged",
         "--profiling=false",
     ]

@@ -95,6 +95,11 @@ class ControlPlane(Cluster):
         self._running.detach()
         self._supervision = None
 
+    @property
+    def audit_log(self) -> Path:
+        """Where the API server writes who wrote what, and what admission said to it: a JSON object a line."""
+        return self._log_directory / "audit.log"
+
     def kill_api_server(self) -> None:
         """Kills the API server alone, as a crash would; clients are refused until `start_api_server`."""
         self._running.kill(API_SERVER)
@@ -113,7 +118,7 @@ class ControlPlane(Cluster):
     def _start(self, binaries: Path) -> None:
         layout = self._layout
         self._port = ReservedPort()
-        command_lines = commands(binaries, layout, self._port.number)
+        command_lines = commands(binaries, layout, self._port.number, self.audit_log)
 
         self.directory.mkdir(mode=0o700 if self._temporary else 0o777, parents=True, exist_ok=not self._temporary)
         for directory in (self._log_directory, layout.run):

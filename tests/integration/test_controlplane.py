@@ -154,6 +154,7 @@ def test_logs_stay_where_they_are_wanted(tmp_path: Path) -> None:
 
     assert files(tmp_path / "plane") == []
     assert {path.stem for path in logs.iterdir()} == {
+        "audit",
         "etcd",
         "kube-apiserver",
         "kube-controller-manager",

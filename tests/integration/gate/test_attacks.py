@@ -7,6 +7,7 @@ import pytest
 
 from controlplane import ApiError
 from support.admission import release_secret
+from support.audit_log import audited
 from support.gate_process import kubectl
 from support.helm_releases import release_document
 
@@ -60,3 +61,16 @@ def test_thousands_of_labels_hide_no_release(site):
     obj = unlicensed(site)
     obj["metadata"]["labels"] |= {f"label-{number}.example/{'x' * 60}": "y" * 63 for number in range(2_000)}
     assert REFUSED in create(site, obj)
+
+
+def test_decision_stands_in_the_audit_log_with_its_id(site):
+    refusal = create(site, unlicensed(site))
+    (entry,) = audited(site.cluster, resource="secrets", namespace=site.namespace)
+    decision = entry["annotations"]["releases.gate.licet.dev/decision"]
+    assert f"[decision {decision}]" in refusal
+
+
+def test_payload_stands_nowhere_in_the_audit_log(site):
+    obj = unlicensed(site)
+    create(site, obj)
+    assert obj["data"]["release"] not in str(audited(site.cluster, resource="secrets", namespace=site.namespace))
