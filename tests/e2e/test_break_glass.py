@@ -96,6 +96,10 @@ def test_a_release_comes_in_while_it_is_open_and_everybody_can_see_that(site: Te
     explained = licet(site, "explain", "release", "web", "-n", site.namespace)
     assert "BreakGlass" in explained.stdout
     assert f"BreakGlass {name}" in licet(site, "status").stdout.partition("Problems")[2]
+    audit = licet(site, "audit", "-n", site.namespace)
+    assert audit.returncode == 1
+    assert f"Installation {site.namespace}/web (BreakGlass, since " in audit.stdout
+    assert audit.stdout.partition("Break-glass\n")[2].splitlines()[1].startswith(name)
     other = site.helm("install", "other", site.chart("3.1.0"))
     assert other.returncode != 0, "it is for one release alone"
 

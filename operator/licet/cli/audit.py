@@ -8,11 +8,14 @@ from typing import Final
 import click
 
 from licet.cli.auditing import Audit, read_audit
+from licet.cli.breakglass import describe_break_glass
 from licet.cli.inventory import Entry, Total, totals
 from licet.cli.live import ask
 from licet.cli.options import cluster_options, operator_namespace_option
 from licet.cli.output import Format, emit, output_or_csv_option, printable, render_csv, table
 from licet.cli.program import Command, Example, ExitCode, examples
+from licet.cli.status import object_table
+from licet.cluster.resource import BREAK_GLASSES
 from licet.core.timestamps import format_instant
 
 _SCHEMA_VERSION: Final = 1
@@ -70,7 +73,8 @@ def command(
 
     It rests on the Installations, which only the controller writes. Where your rights allow to read the Secrets of
     Licenses and the ConfigMap licet-memory, all licenses are verified here once more, and whatever they say otherwise
-    than the controller did is not taken for licensed. The notes at the end say how far the answer can be relied on.
+    than the controller did is not taken for licensed. Below stand the BreakGlasses, open or over. The notes at the end
+    say how far the answer can be relied on.
 
     The exit code is 0 when all is licensed, 1 when something is not, and 2 when that can't be told.
     """
@@ -109,6 +113,8 @@ def _lines(found: Audit, sums: Sequence[Total], listed: Sequence[Entry], finding
         yield f"Installation {printable(f'{place} ({entry.reason}{since}): {entry.message}')}"
     if not findings:
         yield "none"
+    if found.break_glasses:
+        yield f"\n{click.style('Break-glass', bold=True)}\n{object_table(BREAK_GLASSES, found.break_glasses)}"
     yield from (f"\nnote: {printable(note)}" for note in found.notes)
 
 
@@ -139,6 +145,7 @@ def _document(found: Audit, at: int, sums: Sequence[Total], listed: Sequence[Ent
         "time": format_instant(at),
         "totals": [asdict(each) for each in sums],
         "entries": [_describe(entry) for entry in listed],
+        "breakGlasses": [describe_break_glass(each) for each in found.break_glasses],
         "notes": list(found.notes),
     }
 

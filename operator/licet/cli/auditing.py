@@ -14,6 +14,7 @@ from licet.cli.live import (
     ClusterError,
     describe_refusal,
     get_object,
+    list_break_glasses,
     list_objects,
     read_cluster,
     read_namespaces,
@@ -40,6 +41,8 @@ class Audit:
     cluster: str | None
     """UID of its namespace kube-system; None where the caller may not read that."""
     entries: tuple[Entry, ...]
+    break_glasses: tuple[JsonObject, ...]
+    """Those for releases of the namespaces that were asked for, open or over."""
     notes: tuple[str, ...]
 
 
@@ -50,13 +53,18 @@ async def read_audit(api: KubeApi, *, operator_namespace: str, namespace: str | 
         ClusterError: there is no inventory, or nobody keeps it.
         ApiError: the caller may not read it.
     """
-    installations, vendors, controller, verified = await asyncio.gather(
+    installations, break_glasses, vendors, controller, verified = await asyncio.gather(
         _read_installations(api, namespace),
+        _if_allowed(list_break_glasses(api)),
         _if_allowed(list_objects(api, VENDORS)),
         _if_allowed(get_object(api, DEPLOYMENTS.path(operator_namespace, _CONTROLLER))),
         _if_allowed(read_cluster(api, operator_namespace)),
     )
     notes = [*_about_controller(controller), *_about_vendors(vendors)]
+    if isinstance(break_glasses, ApiError):
+        notes.append(f"BreakGlasses are not listed. {describe_refusal(break_glasses)}")
+        break_glasses = []
+    emergencies = (each for each in break_glasses if namespace in {None, each["spec"]["release"]["namespace"]})
     if isinstance(verified, Cluster):
         cluster: str | None = verified.ledger.cluster
         judged = await _if_allowed(_judge(api, verified, namespace, installations, at))
@@ -68,7 +76,9 @@ async def read_audit(api: KubeApi, *, operator_namespace: str, namespace: str | 
     if isinstance(judged, ApiError):
         notes.append(f"licenses are not verified; this is what the controller wrote. {describe_refusal(judged)}")
     entries = tuple(list_entries(installations, None if isinstance(judged, ApiError) else judged))
-    return Audit(cluster, entries, (*notes, *_about_entries(entries), *_about_installations(installations)))
+    return Audit(
+        cluster, entries, tuple(emergencies), (*notes, *_about_entries(entries), *_about_installations(installations))
+    )
 
 
 async def _if_allowed(question: Awaitable[T]) -> T | ApiError:

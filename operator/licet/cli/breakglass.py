@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from licet.cli.live import ClusterError, ask, get_object, list_objects
+from licet.cli.live import ClusterError, ask, get_object, list_break_glasses
 from licet.cli.options import cluster_options
 from licet.cli.output import Format, emit, output_option
 from licet.cli.program import Command, Example, ExitCode, Group, complain, examples
@@ -130,16 +130,26 @@ def close(*, name: str, kubeconfig: str | None, kube_context: str | None) -> Non
 @output_option
 def list_(*, kubeconfig: str | None, kube_context: str | None, output: Format | None) -> None:
     """Those that have ended are listed until somebody deletes them."""
-    found = ask(kubeconfig, kube_context, lambda api: list_objects(api, BREAK_GLASSES))
-    found.sort(key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["metadata"]["name"]))
+    found = ask(kubeconfig, kube_context, list_break_glasses)
     if output is None:
         click.echo(object_table(BREAK_GLASSES, found))
     else:
-        emit([{"breakglasses": [_document(obj) for obj in found]}], output)
+        emit([{"breakGlasses": [describe_break_glass(obj) for obj in found]}], output)
 
 
 for each in (open_, close, list_):
     command.add_command(each)
+
+
+def describe_break_glass(obj: JsonObject) -> JsonObject:
+    """Write a BreakGlass for programs."""
+    metadata = obj["metadata"]
+    return {
+        "name": metadata["name"],
+        "created": metadata["creationTimestamp"],
+        "spec": obj["spec"],
+        "status": obj.get("status"),
+    }
 
 
 async def _open(api: KubeApi, spec: JsonObject, seconds: int) -> JsonObject:
@@ -180,13 +190,3 @@ async def _close(api: KubeApi, name: str) -> JsonObject:
 def _active(obj: JsonObject) -> JsonObject | None:
     conditions: list[JsonObject] = (obj.get("status") or {}).get("conditions") or []
     return next((each for each in conditions if each["type"] == "Active"), None)
-
-
-def _document(obj: JsonObject) -> JsonObject:
-    metadata = obj["metadata"]
-    return {
-        "name": metadata["name"],
-        "created": metadata["creationTimestamp"],
-        "spec": obj["spec"],
-        "status": obj.get("status"),
-    }

@@ -215,6 +215,8 @@ def _why(condition: Condition | None, item: Item, judgement: _Judgement | None) 
         if recorded:
             return Ground.LICENSED, ""
         return (condition.reason, condition.message) if condition is not None else ("", "")
+    if not (judgement.licensed or recorded) and condition is not None and condition.reason == Ground.BREAK_GLASS:
+        return condition.reason, condition.message
     if judgement.licensed is recorded:
         return judgement.reason, judgement.explanation
     if recorded:

@@ -149,10 +149,21 @@ async def facts_from_cluster(api: KubeApi, *, operator_namespace: str, namespace
     )
 
 
-async def read_break_glasses(api: KubeApi) -> tuple[Sequence[BreakGlass], tuple[str, ...]]:
-    """Read all BreakGlasses, and what to say where the caller may not; raises `ApiError` and `ClusterError`."""
+async def list_break_glasses(api: KubeApi) -> list[JsonObject]:
+    """List all BreakGlasses, the oldest first: none where licet is too old to know any. Raises `ApiError`."""
     try:
-        return tuple(map(read_break_glass, await list_objects(api, BREAK_GLASSES))), ()
+        found = (await api.list(BREAK_GLASSES.path())).items
+    except ApiError as error:
+        if not error.is_not_found:
+            raise
+        return []
+    return sorted(found, key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["metadata"]["name"]))
+
+
+async def read_break_glasses(api: KubeApi) -> tuple[Sequence[BreakGlass], tuple[str, ...]]:
+    """Read all BreakGlasses, and what to say where the caller may not; raises `ApiError`."""
+    try:
+        return tuple(map(read_break_glass, await list_break_glasses(api))), ()
     except ApiError as error:
         if not error.is_forbidden:
             raise

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from licet.cli.live import ClusterError, ask, describe_refusal, list_objects
+from licet.cli.live import ClusterError, ask, describe_refusal, list_break_glasses, list_objects
 from licet.cli.options import cluster_options
 from licet.cli.output import Format, emit, output_option, printable, table
 from licet.cli.program import Command, Example, complain, examples
@@ -94,7 +94,11 @@ class _Problem:
 async def _read(api: KubeApi, namespace: str | None) -> Objects:
     """List the kinds that the caller may list; raises `ClusterError` where that is none."""
     answers = await asyncio.gather(
-        *(list_objects(api, resource, namespace) for resource in _KINDS), return_exceptions=True
+        *(
+            list_break_glasses(api) if resource == BREAK_GLASSES else list_objects(api, resource, namespace)
+            for resource in _KINDS
+        ),
+        return_exceptions=True,
     )
     objects: dict[Resource, Sequence[JsonObject]] = {}
     for resource, answer in zip(_KINDS, answers, strict=True):

@@ -163,3 +163,12 @@ def test_totals_count_by_vendor_product_and_license(acme: VendorSimulator) -> No
         Total("acme", "acme-platform", None, installations=1, charts=0, images=1, findings=1),
         Total("acme", "acme-platform", "acme-prod", installations=1, charts=1, images=2, findings=0),
     )
+
+
+def test_what_came_in_by_a_break_glass_is_told_so(acme: VendorSimulator) -> None:
+    condition = {"type": "Licensed", "status": "False", "reason": "BreakGlass", "message": "let in by BreakGlass web-1"}
+    found = installation(chart("3.1.0", None), conditions=[condition | {"lastTransitionTime": format_instant(NOW)}])
+    entry = only(found, verified(acme))
+    assert (entry.licensed, entry.reason, entry.message) == (False, "BreakGlass", "let in by BreakGlass web-1")
+    entry = only(found, verified(acme, charts=[{"name": "acme-platform", "versions": "3.x"}]))
+    assert entry.message.endswith("it may run by License acme-prod now.")
