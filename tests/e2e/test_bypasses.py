@@ -489,3 +489,42 @@ def test_no_label_makes_a_namespace_the_exempt_one(site: Team) -> None:
     assert found["metadata"]["labels"]["kubernetes.io/metadata.name"] == site.namespace
     assert refused_chart(site, site.helm("install", "web", str(chart(site, UNLICENSED))))
     assert run(site, UNLICENSED) != ""
+
+
+# -- what nothing stops, the inventory sees ----------------------------------------------------------------------------
+
+UNSTOPPED: dict[str, tuple[str, ...]] = {
+    "a static Pod that the kubelet reports": ("--as=system:node:a", "--as-group=system:nodes"),
+    "a Pod that somebody made in the name of a controller": (
+        "--as=system:serviceaccount:kube-system:replicaset-controller",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", UNSTOPPED)
+def test_pod_that_came_in_past_the_policies_is_in_the_inventory(site: Team, way: str) -> None:
+    command = ("run", "web", f"--image={image(site, UNLICENSED)}", "-n", site.namespace)
+    site.kubectl(*command, *UNSTOPPED[way], "--as-group=system:masters")
+    site.eventually(lambda: image(site, UNLICENSED) in unlicensed(site), "the inventory tells of it", 30)
+
+
+def test_pod_in_an_exempt_namespace_is_in_the_inventory(site: Team) -> None:
+    command = ("run", site.product, f"--image={image(site, UNLICENSED)}", "-n", "kube-system")
+    site.kubectl(*command)
+    try:
+        site.eventually(
+            lambda: image(site, UNLICENSED) in unlicensed(site, "kube-system"), "the inventory tells of it", 30
+        )
+    finally:
+        site.kubectl("delete", "pod", site.product, "-n", "kube-system", "--force", "--grace-period=0")
+
+
+def unlicensed(team: Team, namespace: str = "") -> str:
+    """What the inventory tells of things in a namespace that are not licensed."""
+    listed = json.loads(team.kubectl("get", "installations", "-n", namespace or team.namespace, "-o", "json"))
+    statuses = [item.get("status") or {} for item in listed["items"]]
+    return json.dumps([status for status in statuses if licensed_condition(status) == "False"])
+
+
+def licensed_condition(status: Json) -> str | None:
+    return next((each["status"] for each in status.get("conditions", ()) if each["type"] == "Licensed"), None)
