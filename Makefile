@@ -27,7 +27,7 @@ STEP = @printf '\n==> %s\n'
 # With -j as well: the output is read from top to bottom, and the tests want the machine for themselves.
 .NOTPARALLEL:
 .PHONY: help .venv control-plane control-planes demo cluster cluster-down test test-unit test-integration test-oldest \
-	test-e2e lint format generate check-generated clean
+	test-e2e fuzz lint format generate check-generated clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  %-18s%s\n", $$1, $$2 }'
@@ -76,6 +76,10 @@ test-oldest: .venv control-planes ## run those of the admission policies on the 
 test-e2e: .venv control-plane ## run the tests of all parts together, with real Helm
 	$(STEP) 'end-to-end tests'
 	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
+
+fuzz: .venv ## look for payloads of releases that are read wrongly, for some minutes
+	$(BIN)/pytest --hypothesis-profile=fuzz tests/unit/core/test_release_fuzzing.py \
+		tests/integration/test_release_oracle.py $(PYTEST_ARGS)
 
 generate: .venv ## write what is generated: the CRDs, from the models, and the page of bypasses, from its table
 	$(BIN)/python -m licet.resources $(CRD_DIRECTORIES)

@@ -10,9 +10,12 @@ import hypothesis
 import pytest
 
 from controlplane import ApiError, Cluster, ControlPlane, kubernetes_versions
+from support.properties import FUZZING
 
 # A build has to give the same verdict twice; finding new cases is for the developer's own machine.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+# Longer, and with other cases each time: `make fuzz`.
+hypothesis.settings.register_profile(FUZZING, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 

@@ -185,6 +185,10 @@ def _key(programs: Sequence[Program], given: Mapping[str, Path]) -> str:
     for module in sorted({program.module for program in programs}):
         for name in ("go.mod", "go.sum"):
             digest.update((TOOLS / module / name).read_bytes())
+    for program in programs:
+        if program.package.startswith("."):  # of ours, with sources that change without a version
+            for source in sorted((TOOLS / program.module / program.package).glob("*.go")):
+                digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 

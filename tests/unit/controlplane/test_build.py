@@ -9,7 +9,7 @@ import pytest
 
 import controlplane
 from controlplane import BuildError, ensure_binaries, kubernetes_versions
-from controlplane.build import OLDEST_API_SERVER, PROGRAMS
+from controlplane.build import OLDEST_API_SERVER, PROGRAMS, Program, ensure_programs
 
 HACK = Path(controlplane.__file__).parents[1]
 NAMES = sorted(program.name for program in PROGRAMS)
@@ -47,6 +47,22 @@ def test_programs_are_built_once(go_log: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in directory.iterdir()) == NAMES
     assert len(go_log.read_text().splitlines()) == len(NAMES)
     assert directory.is_relative_to(tmp_path / "cache" / "licet")
+
+
+def test_program_of_ours_is_built_again_when_its_sources_change(go_log: Path, tmp_path: Path) -> None:
+    module = tmp_path / "module"
+    module.mkdir()
+    (module / "go.mod").write_text("module ours\nrequire helm.sh/helm/v4 v4.3.1\nrequire k8s.io/client-go v0.37.1\n")
+    (module / "go.sum").touch()
+    ours = Program("ours", str(module), ".", "helm.sh/helm/v4", (), 1)
+
+    directories = []
+    for source in ("package main", "package main", "package main // changed"):
+        (module / "main.go").write_text(source)
+        directories.append(ensure_programs((ours,)))
+
+    assert directories[0] == directories[1] != directories[2]
+    assert len(go_log.read_text().splitlines()) == 2
 
 
 def test_progress_names_each_program(go_log: Path, capsys: pytest.CaptureFixture[str]) -> None:
