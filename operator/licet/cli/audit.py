@@ -13,7 +13,7 @@ from licet.cli.inventory import Entry, Total, totals
 from licet.cli.live import ask
 from licet.cli.options import cluster_options, operator_namespace_option
 from licet.cli.output import Format, emit, output_or_csv_option, printable, render_csv, table
-from licet.cli.program import Command, Example, ExitCode, examples
+from licet.cli.program import Command, Example, ExitCode, complain, examples
 from licet.cli.status import object_table
 from licet.cluster.resource import BREAK_GLASSES
 from licet.core.timestamps import format_instant
@@ -89,6 +89,8 @@ def command(
     listed, sums = findings if findings_only else entries, totals(entries)
     if output is Format.CSV:
         click.echo(_csv(found, at, listed).encode(), nl=False)
+        for note in found.notes:
+            complain(f"note: {printable(note)}")
     elif output is not None:
         emit([_document(found, at, sums, listed)], output)
     else:

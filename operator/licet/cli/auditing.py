@@ -23,8 +23,10 @@ from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.records import read_namespace
 from licet.cluster.resource import DEPLOYMENTS, INSTALLATIONS, NAMESPACES, VENDORS
+from licet.core import bounds
 from licet.core.namespaces import Namespace
 from licet.core.timestamps import format_instant
+from licet.core.verdict import Ground
 from licet.resources import Installation
 
 _CONTROLLER: Final = "licet-controller"
@@ -158,9 +160,17 @@ def _about_memory(cluster: Cluster, at: int) -> Iterator[str]:
 def _about_entries(entries: Sequence[Entry]) -> Iterator[str]:
     if differing := sum(entry.differs for entry in entries):
         yield f"what the controller wrote is no longer so for {differing} of {len(entries)} entries. Is it running?"
+    if in_grace := sum(entry.licensed and entry.reason == Ground.IN_GRACE for entry in entries):
+        yield f"the license of {in_grace} of {len(entries)} entries has expired, and is in its grace period: renew it"
 
 
 def _about_installations(installations: Sequence[Installation]) -> Iterator[str]:
     waiting = [f"{namespace}/{name}" for namespace, name in (_key(each) for each in installations if not each.status)]
     if waiting:
         yield f"the controller has not looked at Installation {', '.join(waiting)} yet"
+    for each in installations:
+        if each.status and (
+            len(each.status.images) >= bounds.INSTALLATION_IMAGES
+            or len(each.status.charts) >= bounds.INSTALLATION_CHARTS
+        ):
+            yield f"Installation {'/'.join(_key(each))} has more charts or images than it can list"

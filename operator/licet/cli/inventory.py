@@ -212,8 +212,8 @@ def _why(condition: Condition | None, item: Item, judgement: _Judgement | None) 
     """Give reason and message of an entry."""
     recorded = item.license is not None
     if judgement is None:
-        if recorded:
-            return Ground.LICENSED, ""
+        if recorded and (condition is None or condition.status != ConditionStatus.TRUE):
+            return Ground.LICENSED, ""  # the condition is about something else
         return (condition.reason, condition.message) if condition is not None else ("", "")
     if not (judgement.licensed or recorded) and condition is not None and condition.reason == Ground.BREAK_GLASS:
         return condition.reason, condition.message

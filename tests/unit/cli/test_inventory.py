@@ -132,6 +132,16 @@ def test_without_verified_licenses_the_controllers_word_is_given(acme: VendorSim
     assert entry.message == "it is not licensed. Apply a license."
 
 
+def test_without_verified_licenses_the_grace_period_is_told(acme: VendorSimulator) -> None:
+    status = installation(chart()).status
+    assert status is not None
+    graced = status.conditions[0].model_copy(update={"reason": "InGrace", "message": "until tomorrow"})
+    entry = only(installation(chart(), conditions=[graced.as_json()]), None)
+    assert (entry.licensed, entry.reason, entry.message) == (True, "InGrace", "until tomorrow")
+    mixed = list(list_entries([installation(chart(), image("3.1.0", None), licensed=False)], None))
+    assert [(entry.licensed, entry.reason) for entry in mixed] == [(True, "Licensed"), (False, "NoLicense")]
+
+
 def test_what_nobody_claims_any_more_is_the_controllers_to_take_off_the_list(acme: VendorSimulator) -> None:
     other = verified(VendorSimulator(name="globex", product="shop"))
     entry = only(installation(chart(license_=None), licensed=False), other)
