@@ -1,13 +1,14 @@
 """What the workloads of a source have that needs a license, and whether it has one: values in and out."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from licet.controller.workloads import Ref, Workload
 from licet.core.images import ImageReference
 from licet.core.licenses import Assessment
 from licet.core.namespaces import Namespace
-from licet.core.vendors import VendorRegistry
+from licet.core.vendors import ProductClaim, VendorRegistry
+from licet.core.verdict import Ground
 from licet.core.workload_reasons import WorkloadDecision, explain
 from licet.core.workloads import PastWorkloads, WorkloadVerdict, judge_images, judge_labels, labelled_charts
 
@@ -18,6 +19,11 @@ class Finding:
 
     namespace: str
     decision: WorkloadDecision
+
+    @property
+    def claim(self) -> ProductClaim:
+        """Whose it is."""
+        return self.decision.verdict.claim
 
     @property
     def licensed(self) -> bool:
@@ -51,6 +57,16 @@ def find(
     return tuple(
         Finding(name, explain(verdict, root.where, namespace(name), registry, assessment))
         for (name, _), (root, verdict) in sorted(found.items(), key=lambda each: each[0])
+    )
+
+
+def let_in(findings: Iterable[Finding], products: Collection[tuple[str, str]]) -> tuple[Finding, ...]:
+    """Say of what is not licensed that a BreakGlass let it in, where it is of these products, by vendor and name."""
+    return tuple(
+        finding
+        if finding.licensed or (finding.claim.vendor, finding.claim.product) not in products
+        else replace(finding, decision=replace(finding.decision, ground=Ground.BREAK_GLASS))
+        for finding in findings
     )
 
 

@@ -17,7 +17,7 @@ from licet.cluster.errors import ApiError
 from licet.cluster.releases import read_payload
 from licet.cluster.resource import INSTALLATIONS
 from licet.controller.entitlements import ProductKey
-from licet.controller.findings import Finding
+from licet.controller.findings import Finding, let_in
 from licet.controller.installations import Verdicts, first_unlicensed, installation_status, is_news
 from licet.controller.installing import Installer
 from licet.controller.releases import ReleaseKey, Revision
@@ -102,6 +102,7 @@ class Inventory:
             return
         self._record_uses(verdicts)
         installed = _distinct(verdict for revision in running for verdict in verdicts[revision])
+        findings = let_in(findings, {_product(verdict.subject.claim) for verdict in installed if verdict.break_glasses})
         status = installation_status(
             self._source_of_release(source),
             key[0],
@@ -253,7 +254,7 @@ def _source(source: Ref) -> Source:
 
 
 def _products(findings: Iterable[Finding]) -> list[tuple[ProductKey, bool]]:
-    return [(_product(finding.decision.verdict.claim), finding.licensed) for finding in findings]
+    return [(_product(finding.claim), finding.licensed) for finding in findings]
 
 
 def _product(claim: Claim) -> ProductKey:

@@ -148,10 +148,10 @@ class Reconciler:
     def _assess(self) -> None:
         now = int(time.time())
         self._licensing.assess(now=now)
+        if self._policies is not None:
+            self._policies.enqueue_all()  # before a BreakGlass is said to be open
         changes = (self._world.assessment.next_change, self._break_glasses.assess(now=now))
         self._set_alarm(min((change for change in changes if change is not None), default=None))
-        if self._policies is not None:
-            self._policies.enqueue_all()
         if self.reports is not None:
             self.reports.look_at_vendors()
 

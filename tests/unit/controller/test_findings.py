@@ -2,7 +2,7 @@
 
 import pytest
 
-from licet.controller.findings import Finding, find, needs_license
+from licet.controller.findings import Finding, find, let_in, needs_license
 from licet.controller.workloads import Ref, Workload
 from licet.core.namespaces import Namespace
 from licet.core.verdict import Ground
@@ -84,3 +84,10 @@ def test_pod_that_has_ended_has_nothing_any_more():
 )
 def test_workload_needs_a_license_if_anything_of_it_is_claimed(workload, needs):
     assert needs_license(workload, REGISTRY) is needs
+
+
+def test_unlicensed_images_of_a_product_that_was_let_in_tell_so():
+    findings = found((DEPLOYMENT, having(f"{API}:2.4.1", f"{API}:3.0.0")))
+    grounds = [each.decision.ground for each in let_in(findings, {("acme", "acme-platform")})]
+    assert grounds == [Ground.LICENSED, Ground.BREAK_GLASS]
+    assert let_in(findings, {("acme", "another")}) == findings
