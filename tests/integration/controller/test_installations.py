@@ -294,11 +294,13 @@ def test_controller_that_was_down_learns_what_has_changed(helm, controller):
     controller.process.end()
     releases["goes"].prune(1)
     releases["changes"].mark(1, "superseded")
-    releases["changes"].revision(2, "2.5.0")
+    releases["changes"].revision(2, "2.5.0", "superseded")
+    releases["changes"].revision(3, "2.5.1")
     releases["comes"].revision(1, "2.6.0")
     controller.start()
     eventually(lambda: releases["comes"].installed() == [f"{site.product} 2.6.0"])
-    eventually(lambda: releases["changes"].installed() == [f"{site.product} 2.5.0"])
+    eventually(lambda: releases["changes"].installed() == [f"{site.product} 2.5.1"])
+    assert releases["changes"].history() == [(1, "2.4.1", True), (2, "2.5.0", True), (3, "2.5.1", True)]
     eventually(lambda: site.find("Installation", "goes") is None)
     stays = ("Installation", site.namespace, "stays")
     assert site.versions("Installation")[stays] == before[stays]
