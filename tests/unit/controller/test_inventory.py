@@ -131,6 +131,7 @@ def reconcile(api: KubeApi, cluster: Cluster):
         namespace="licet-system",
         inventory=True,
         workload_policies=False,
+        policy_reports=False,
         exempt_users=(),
         enqueue=cluster.known.asked.append,
         set_alarm=lambda _: None,
