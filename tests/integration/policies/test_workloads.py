@@ -234,6 +234,12 @@ def test_a_refusal_names_what_where_why_and_what_to_do(policies, licensed, names
     )
 
 
+def test_a_refusal_has_room_for_its_reason_whatever_the_image_is_called(policies, licensed, namespace) -> None:
+    refused = policies.refusal(namespace, image_pod(f"{REPOSITORY}/{'x' * 100_000}:3.0.0")) or ""
+    assert f"licet: image {REPOSITORY}/xxxx" in refused
+    assert "is not licensed: license acme-prod covers 2.x." in refused
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_of_a_chart_that_is_not_licensed_are_refused(policies, licensed, namespace, kind) -> None:
     body = made(kind)
