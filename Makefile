@@ -21,13 +21,17 @@ OLDEST_KUBERNETES = $(shell sed -n 's/^\tk8s.io\/kubernetes v\([0-9]*\.[0-9]*\)\
 UV_SYNC = env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON=$(BIN)/python UV_PYTHON_DOWNLOADS=never \
 	UV_COMPILE_BYTECODE=1 $(BIN)/uv sync --frozen
 
+# What is measured in a hurry stays out of docs/.
+BENCH ?=
+BENCH_FLAGS = $(if $(filter quick,$(BENCH)),--quick --json .bench/benchmark.json,--page --json docs/benchmark.json) $(PARTS)
+
 STEP = @printf '\n==> %s\n'
 
 .DEFAULT_GOAL := help
 # With -j as well: the output is read from top to bottom, and the tests want the machine for themselves.
 .NOTPARALLEL:
 .PHONY: help .venv control-plane control-planes demo cluster cluster-down test test-unit test-integration test-oldest \
-	test-e2e fuzz lint format generate check-generated clean
+	test-e2e bench bench-core fuzz lint format generate check-generated clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  %-18s%s\n", $$1, $$2 }'
@@ -81,6 +85,12 @@ fuzz: .venv ## look for payloads of releases that are read wrongly, for some min
 	$(BIN)/pytest --hypothesis-profile=fuzz tests/unit/core/test_release_fuzzing.py \
 		tests/integration/test_release_oracle.py $(PYTEST_ARGS)
 
+bench: .venv control-plane ## measure licet beside its peers, an hour on a quiet machine; minutes: make bench BENCH=quick
+	@$(HACK) -m bench run $(BENCH_FLAGS)
+
+bench-core: .venv ## count the instructions of the core, and compare them; after a change: make bench-core BENCH=renew
+	@$(HACK) -m bench instructions $(if $(filter renew,$(BENCH)),--renew)
+
 generate: .venv ## write what is generated: the CRDs, from the models, and the page of bypasses, from its table
 	$(BIN)/python -m licet.resources $(CRD_DIRECTORIES)
 	$(BYPASSES) $(BYPASSES_PAGE)
@@ -91,7 +101,7 @@ check-generated: .venv ## tell whether what is generated is up to date
 	$(BYPASSES) --check $(BYPASSES_PAGE)
 
 clean: cluster-down ## remove what the other targets have made, save the control plane that all clones share
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 ## -- what these need --------------------------------------------------------------------------------------------------
 

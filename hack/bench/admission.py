@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from bench.arms import Arm
 from bench.counters import metrics, processor_seconds, resident_mebibytes, server_metrics
+from bench.measures import percentile
 from bench.progress import Progress
 from bench.releases import NAMESPACE, Size, Subject, write_secrets
 from bench.serving import Serving
@@ -48,8 +49,9 @@ QUICK: Final = Plan(1, {Size.SMALL: {1: 60, 16: 160}, Size.LARGE: {1: 10, 16: 32
 class Sample:
     """One arm in one cell of one round.
 
-    `processor_ms` is what its process took a review, `own_ms` what it says itself that a decision took, both on average
-    and in milliseconds; `resident_mib` its memory afterwards. They are None where there is no such process or figure.
+    `p50_ms` and `p99_ms` are of the time that a request took, `rate` is requests a second. `processor_ms` is what the
+    arm's process took a review, `own_ms` what it says itself that a decision took, both on average; `resident_mib` is
+    its memory afterwards. They are None where there is no such process or figure.
     """
 
     round: int
@@ -57,8 +59,9 @@ class Sample:
     size: Size
     subject: Subject
     clients: int
-    milliseconds: tuple[float, ...]
-    seconds: float
+    p50_ms: float
+    p99_ms: float
+    rate: float
     processor_ms: float | None
     own_ms: float | None
     resident_mib: float | None
@@ -70,8 +73,7 @@ class Sample:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Sample":
         """Reads what `to_json` gave."""
-        kinds = {"size": Size(content["size"]), "subject": Subject(content["subject"])}
-        return cls(**{**content, **kinds, "milliseconds": tuple(content["milliseconds"])})
+        return cls(**{**content, "size": Size(content["size"]), "subject": Subject(content["subject"])})
 
 
 def measure(arms: Sequence[Arm], plan: Plan, tools: Path, directory: Path) -> list[Sample]:
@@ -92,9 +94,8 @@ def measure(arms: Sequence[Arm], plan: Plan, tools: Path, directory: Path) -> li
         bodies = {subject: files[size, subject] for subject in Subject}
         taken = _turn(number, arm, size, plan.requests[size], bodies, tools)
         samples += taken
-        alone = [sample.milliseconds for sample in taken if sample.clients == 1]
-        least = min(itertools.chain.from_iterable(alone))
-        progress.step(f"round {number + 1}, {size} releases, {arm.name}: {least:.1f} ms at best")
+        alone = ", ".join(f"{sample.p50_ms:.1f} ms {sample.subject}" for sample in taken if sample.clients == 1)
+        progress.step(f"round {number + 1}, {size} releases, {arm.name}: {alone}")
     return samples
 
 
@@ -165,8 +166,9 @@ class _Load:
             raise SandboxError(f"{self._name}: asked {asked:.0f} times about {count} releases")
         decided, seconds = (after - before for after, before in zip(self._decisions(), decisions, strict=True))
         return {
-            "milliseconds": tuple(report["milliseconds"]),
-            "seconds": report["seconds"],
+            "p50_ms": percentile(report["milliseconds"], 0.5),
+            "p99_ms": percentile(report["milliseconds"], 0.99),
+            "rate": count / report["seconds"],
             "processor_ms": (processor_seconds(serving.pid) - processor) / count * 1000 if serving.pid else None,
             "own_ms": seconds / decided * 1000 if decided else None,
             "resident_mib": resident_mebibytes(serving.pid) if serving.pid else None,

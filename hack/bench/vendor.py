@@ -18,17 +18,16 @@ _KEY_ID: Final = "bench-2026"
 CLUSTER: Final = "0d5a7a5e-3c1f-4f0e-9b6e-0c6f2f1f7a11"
 """The UID of a cluster, where one is needed and there is none."""
 
-_PATTERNS: Final = (PRODUCT, f"{PRODUCT}-*")
-
 
 class BenchVendor:
-    """One vendor with one product, `releases.PRODUCT`; its tokens have what those of a real vendor have."""
+    """One vendor with one product; its tokens have what those of a real vendor have."""
 
-    name: Final = "bench"
-    issuer: Final = "https://licenses.bench.example"
-
-    def __init__(self) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"bench").digest())
+    def __init__(self, name: str = "bench", product: str = PRODUCT) -> None:
+        self.name = name
+        self.product = product
+        self.issuer = f"https://licenses.{name}.example"
+        self._charts = (product, f"{product}-*")
+        self._key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
         self._numbers = itertools.count(1)
 
     @property
@@ -39,7 +38,7 @@ class BenchVendor:
     @property
     def vendor(self) -> Vendor:
         """The Vendor as the core takes it."""
-        product = Product(PRODUCT, tuple(map(Glob.parse, _PATTERNS)))
+        product = Product(self.product, tuple(map(Glob.parse, self._charts)))
         return Vendor(self.name, self.issuer, KeySet.parse(self.jwks), (product,), created="2026-01-01T00:00:00Z")
 
     @property
@@ -48,7 +47,7 @@ class BenchVendor:
         spec = {
             "issuer": self.issuer,
             "jwks": self.jwks,
-            "products": [{"name": PRODUCT, "charts": list(_PATTERNS)}],
+            "products": [{"name": self.product, "charts": list(self._charts)}],
         }
         return {"apiVersion": _API, "kind": "Vendor", "metadata": {"name": self.name}, "spec": spec}
 
@@ -63,11 +62,11 @@ class BenchVendor:
         """
         number = next(self._numbers)
         grant = {
-            "product": PRODUCT,
+            "product": self.product,
             "plan": plan,
             "features": {"sso": True, "audit-log": True, "modules": ["orders", "billing"], "nodes": 12},
             "limits": {"seats": {"max": 250}, "calls": {"max": 1_000_000, "per": "month"}},
-            "charts": [{"name": f"{PRODUCT}*", "versions": LICENSED_RANGE}],
+            "charts": [{"name": f"{self.product}*", "versions": LICENSED_RANGE}],
         }
         spec = {
             "iss": self.issuer,
