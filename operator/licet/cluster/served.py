@@ -23,7 +23,7 @@ class ServedKinds:
             kind: Informer(
                 api,
                 DEFINITIONS,
-                partial(_read, kind),
+                partial(served_by, kind),
                 lambda *_: self.changed.set(),
                 field_selector=f"metadata.name={kind}",  # for which the right to see these definitions is enough
             )
@@ -40,8 +40,8 @@ class ServedKinds:
                 tasks.create_task(informer.run())
 
 
-def _read(kind: Resource, definition: JsonObject) -> str | None:
-    """Give the UID of a definition by which a kind is served; None for one by which it is not."""
+def served_by(kind: Resource, definition: JsonObject) -> str | None:
+    """Give the UID of a CustomResourceDefinition by which a kind is served; None for one by which it is not."""
     conditions = (definition.get("status") or {}).get("conditions") or ()
     established = any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
     versions = {each["name"] for each in definition["spec"]["versions"] if each["served"]}

@@ -10,7 +10,6 @@
 The form is that of `PolicyReport` of wgpolicyk8s.io/v1alpha2, which `Report` of openreports.io/v1alpha1 has taken over.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -88,18 +87,22 @@ def read_reported(obj: Mapping[str, Any]) -> tuple[Reported, ...]:
 
 def report_content(reported: Iterable[Reported], registry: VendorRegistry) -> Json | None:
     """Give summary and results of a report; None where there is nothing to report."""
-    results = sorted((_result(each, registry) for each in reported), key=_order)
-    if not results:
+    found: dict[Outcome, list[Reported]] = {outcome: [] for outcome in Outcome}
+    for each in reported:
+        enforcement = _enforcement(each, registry)
+        found[Outcome.PASS if each.licensed else _NOT_MET[enforcement]].append(each)
+    summary = {outcome: len(found[Outcome(outcome)]) for outcome in ("pass", "fail", "warn")}
+    if not any(summary.values()):
         return None
     listed, room = [], bounds.REPORT_BYTES
-    for result in results:
-        room -= len(msgspec.json.encode(result))
-        if room < 0:
-            break
-        listed.append(result)
-    counts = Counter(str(result["result"]) for result in results)
-    summary = {outcome: counts[outcome] for outcome in ("pass", "fail", "warn", "error", "skip")}
-    return {"summary": summary, "results": listed}
+    for outcome in Outcome:
+        for each in sorted(found[outcome], key=_key):
+            result = _result(each, outcome, _enforcement(each, registry))
+            room -= len(msgspec.json.encode(result))
+            if room < 0:
+                break
+            listed.append(result)
+    return {"summary": {**summary, "error": 0, "skip": 0}, "results": listed}
 
 
 def _reported(
@@ -148,10 +151,16 @@ def _resource(installation: Installation, status: InstallationStatus) -> Mapping
     }
 
 
-def _result(reported: Reported, registry: VendorRegistry) -> Json:
+def _enforcement(reported: Reported, registry: VendorRegistry) -> Enforcement:
     vendor = registry.get(reported.vendor)
-    enforcement = vendor.enforcement if vendor is not None else Enforcement.ENFORCE
-    outcome = Outcome.PASS if reported.licensed else _NOT_MET[enforcement]
+    return vendor.enforcement if vendor is not None else Enforcement.ENFORCE
+
+
+def _key(reported: Reported) -> tuple[str, str, str]:
+    return reported.properties["installation"], reported.vendor, reported.properties.get("product", "")
+
+
+def _result(reported: Reported, outcome: Outcome, enforcement: Enforcement) -> Json:
     return {
         "source": NAME,
         "policy": NAME,
@@ -165,12 +174,6 @@ def _result(reported: Reported, registry: VendorRegistry) -> Json:
         "message": reported.message,
         "properties": dict(reported.properties),
     }
-
-
-def _order(result: Json) -> tuple[int, str, str, str]:
-    properties = result["properties"]
-    worst_first = list(Outcome).index(result["result"])
-    return worst_first, properties["installation"], properties.get("vendor", ""), properties.get("product", "")
 
 
 def _fit(text: str) -> str:

@@ -35,6 +35,7 @@ KINDS: Final[Mapping[Resource, JsonObject]] = {
 """The kinds of reports, the preferred one first, and what the objects of each have besides summary and results."""
 
 _SOON_SECONDS: Final = 0.5
+_PAUSE_SECONDS: Final = 1.0  # between writes of one report: when a license ends, all that it covered changes at once
 _NOT_OURS: Final = ("scope", "scopeSelector", "configuration")  # members of a report that others may have added
 
 _logger: Final = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class PolicyReports:
         self._installed: defaultdict[str, dict[str, tuple[Reported, ...]]] = defaultdict(dict)  # by namespace and name
         self._reports: defaultdict[Resource, dict[str, WrittenReport]] = defaultdict(dict)  # by namespace
         self._enforcement: Mapping[str, Enforcement] = {}  # by Vendor
+        self._written_at: dict[str, float] = {}  # by namespace, of the event loop's clock
         self._taken: set[tuple[Resource, str]] = set()  # where it was logged that somebody else's has the name
 
     async def run(self) -> None:
@@ -92,6 +94,9 @@ class PolicyReports:
         """
         if not all(watch.informer.synced.is_set() for watch in self._watches.values()):
             return _SOON_SECONDS
+        pause = self._written_at.get(namespace, -_PAUSE_SECONDS) + _PAUSE_SECONDS - asyncio.get_running_loop().time()
+        if pause > 0:
+            return pause
         served = [kind for kind in KINDS if kind in self._watches]
         reported = (each for listed in self._installed.get(namespace, {}).values() for each in listed)
         content = report_content(reported, self._world.registry)
@@ -151,6 +156,7 @@ class PolicyReports:
             return
         if new is None:
             self._reports[kind].pop(namespace, None)
+            self._written_at.pop(namespace, None)
         else:
             self._know(kind, namespace, new)
         self._enqueue(Item(Kind.REPORT, namespace))
@@ -178,6 +184,7 @@ class PolicyReports:
                 raise  # 404 else: the kind is gone, or not served by this API server yet; the watch knows, at last
         else:
             self._know(kind, namespace, WrittenReport.read(written))
+            self._written_at[namespace] = asyncio.get_running_loop().time()
 
     async def _look_who_has_the_name(self, kind: Resource, namespace: str, error: ApiError) -> None:
         """Raise the error where it is a report of licet's own, of which the watch has not told yet."""
