@@ -33,6 +33,12 @@ _COLLECTIONS: Final = {
     "Secret": ("/api/v1", "secrets", True),
     "Event": ("/api/v1", "events", True),
     "Namespace": ("/api/v1", "namespaces", False),
+    "Pod": ("/api/v1", "pods", True),
+    "Deployment": ("/apis/apps/v1", "deployments", True),
+    "ReplicaSet": ("/apis/apps/v1", "replicasets", True),
+    "Job": ("/apis/batch/v1", "jobs", True),
+    "CronJob": ("/apis/batch/v1", "cronjobs", True),
+    "ClusterRole": ("/apis/rbac.authorization.k8s.io/v1", "clusterroles", False),
 }
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -94,6 +100,10 @@ class Site:
             {"apiVersion": _version(kind), "kind": kind, "metadata": metadata, **body},
         )
 
+    def put_in(self, obj: Json) -> Json:
+        """Create an object as it is given, in its namespace or that of the test."""
+        return self.cluster.request("POST", self._path(obj["kind"], obj["metadata"].get("namespace")), obj)
+
     def get(self, kind: str, name: str, *, namespace: str | None = None) -> Json:
         return self.cluster.request("GET", self._path(kind, namespace, name))
 
@@ -108,6 +118,12 @@ class Site:
 
     def patch(self, kind: str, name: str, patch: Json, *, namespace: str | None = None) -> Json:
         return self.cluster.request("PATCH", self._path(kind, namespace, name), patch)
+
+    def replace(self, obj: Json) -> Json:
+        """Write back an object that was read."""
+        metadata = obj["metadata"]
+        kind = obj["kind"]
+        return self.cluster.request("PUT", self._path(kind, metadata.get("namespace"), metadata["name"]), obj)
 
     def delete(self, kind: str, name: str, *, namespace: str | None = None) -> None:
         self.cluster.request("DELETE", self._path(kind, namespace, name))

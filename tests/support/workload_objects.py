@@ -16,7 +16,7 @@ def workload(
     template_labels: Mapping[str, str] | None = None,
     **metadata: Any,
 ) -> Json:
-    """Make a workload with a container of each image; `controller` (kind and name) in its metadata owns it."""
+    """Make a workload with a container of each image; `controller`, as for `owner_reference`, owns it."""
     pod = {
         "metadata": {"labels": {"app": name, **(template_labels or {})}},
         "spec": {
@@ -48,9 +48,10 @@ def workload(
     return {**made, "spec": spec}
 
 
-def owner_reference(kind: str, name: str) -> Json:
+def owner_reference(kind: str, name: str, uid: str = "", api_version: str = "apps/v1") -> Json:
     """Make the reference to a controller."""
-    return {"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": f"uid-{kind}-{name}", "controller": True}
+    uid = uid or f"uid-{kind}-{name}"
+    return {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid, "controller": True}
 
 
 def of_release(name: str, namespace: str = "prod-eu") -> Json:

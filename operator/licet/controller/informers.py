@@ -31,7 +31,7 @@ _ITEM_OF_SECRET: Final = {
     TOKENS_NAME: Item(Kind.KEPT_TOKENS),
 }
 # How long what a workload belongs to, its controller or its release, may take to be heard of by a watch of its own.
-_EARLY_SECONDS: Final = 5.0
+_EARLY_SECONDS: Final = 2.0
 
 
 class Informers:

@@ -110,7 +110,10 @@ class Sources:
     def displaced(self, release: ReleaseKey) -> tuple[InstallationKey, ...]:
         """Give the Installations of the source that loses its name to a release, or gets it back."""
         source = self._named.get(release)
-        return tuple((source.namespace, name) for name in _names(source)) if source is not None else ()
+        if source is None:
+            return ()
+        self.enlist(source)
+        return tuple((source.namespace, name) for name in _names(source))
 
     def forget(self, installation: InstallationKey) -> None:
         """Take in that there is nothing of which this would be the Installation."""

@@ -181,6 +181,27 @@ async def test_not_ready_before_the_first_list_and_the_reason_is_given(server, a
         assert watched.informer.problem(time.monotonic()) is None
 
 
+@pytest.mark.parametrize(
+    ("answer", "settled"),
+    [
+        (refusal(403, "Forbidden"), True),
+        (refusal(404, "NotFound"), True),
+        (refusal(500, "InternalError"), False),
+        (hang_up, False),
+    ],
+    ids=["forbidden", "no such kind", "error", "no answer"],
+)
+async def test_what_is_refused_need_not_be_waited_for_and_what_fails_has_to_be(server, api, answer, settled):
+    watched = Watched(api)
+    server.will(answer)
+    async with running(watched.informer):
+        await until(lambda: watched.informer._trouble)
+        assert (watched.informer.settled.is_set(), watched.informer.synced.is_set()) == (settled, False)
+        server.will(page(), stream(hold=True))
+        await watched.informer.settled.wait()
+        await watched.informer.synced.wait()
+
+
 async def test_not_ready_without_a_live_watch_for_a_minute(server, api):
     watched = Watched(api)
     server.will(page(), stream(hold=True))

@@ -155,11 +155,11 @@ def test_a_release_keeps_its_name_from_a_workload(cluster):
     short = cluster.sources.enlist(source)
     assert cluster.sources.source(short) == source
     cluster.releases.add(short)
-    long = cluster.sources.enlist(source)
+    long = cluster.sources.installation(source)
     assert long != short
     assert len(long[1]) > 63  # which no label, and so no release, can be
-    assert (cluster.sources.source(short), cluster.sources.source(long)) == (None, source)
     assert cluster.sources.displaced(short) == (short, long)
+    assert (cluster.sources.source(short), cluster.sources.source(long)) == (None, source)
     cluster.releases.clear()
     assert (cluster.sources.source(short), cluster.sources.source(long)) == (source, None)
 
