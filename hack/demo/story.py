@@ -24,6 +24,7 @@ license:
       features: {features}
       limits: {{seats: {{max: {seats}}}}}
       charts: [{{name: acme-platform, versions: "{versions}"}}]
+      images: [{{repository: "registry.acme.example/platform/*", tags: "{versions}"}}]
 """
 
 ENTITLEMENT: Final = """\
@@ -52,7 +53,7 @@ def play(stage: Stage, sandbox: Sandbox) -> None:
     )
     stage.run(
         "licet keygen --key acme.pem --vendor acme --issuer https://licenses.acme.example \\\n"
-        "    --product acme-platform > vendor.yaml"
+        "    --product acme-platform --image 'registry.acme.example/platform/*' > vendor.yaml"
     )
     stage.expect(stage.run("cat vendor.yaml"), "kind: Vendor", "issuer: https://licenses.acme.example")
     stage.file("license.yaml", license_spec(1, "pro", "{sso: true}", 25, ">=2.0.0 <3.0.0"))
@@ -83,6 +84,18 @@ def play(stage: Stage, sandbox: Sandbox) -> None:
     refusal = stage.run("helm -n prod-eu install web acme-platform-3.1.0.tgz", fails=True)
     stage.expect(refusal, "acme-platform 3.1.0", "not licensed", "acme-prod", ">=2.0.0 <3.0.0", "[decision ")
     stage.expect(stage.run("kubectl -n prod-eu get deployments,services"), "No resources found")
+
+    stage.scene(
+        "It was not bought for kubectl either",
+        """Whoever has Helm only render a chart gets past the gate. But the API server itself judges images and chart
+        labels, whatever brings them in; it would go on doing so with nothing of licet running.""",
+    )
+    refusal = stage.run(
+        "helm template web acme-platform-3.1.0.tgz --show-only templates/deployment.yaml \\\n"
+        "    | kubectl -n prod-eu apply -f -",
+        fails=True,
+    )
+    stage.expect(refusal, "licet: image registry.acme.example/platform/server:3.1.0", "covers >=2.0.0 <3.0.0")
 
     stage.scene(
         "Version 2.4.1 was",

@@ -22,6 +22,8 @@ STORY = (
     "$ kubectl apply -f vendor.yaml -f acme-prod.yaml",
     "$ helm -n prod-eu install web acme-platform-3.1.0.tgz",
     'denied the request: licet: chart acme-platform 3.1.0 (release "web", namespace "prod-eu") is not licensed',
+    "$ helm template web acme-platform-3.1.0.tgz",
+    "licet: image registry.acme.example/platform/server:3.1.0",
     "$ helm -n prod-eu install web acme-platform-2.4.1.tgz",
     "STATUS: deployed",
     'LICET_LIMIT_SEATS: "25"',

@@ -16,9 +16,8 @@ ROLLOUTS = "system:serviceaccount:argo-rollouts:argo-rollouts"
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox of this module's own, with the policies switched on."""
-    values = ("workloadPolicies.enabled=true", f"workloadPolicies.exemptUsers[0]={ROLLOUTS}")
-    with sandboxes.temporary(values) as running:
+    """A sandbox of this module's own, in which a user is exempt."""
+    with sandboxes.temporary((f"workloadPolicies.exemptUsers[0]={ROLLOUTS}",)) as running:
         yield running
 
 
@@ -88,7 +87,7 @@ def test_foreign_changes_are_undone(site: Team) -> None:
 def test_nothing_is_written_when_nothing_changed(site: Team) -> None:
     site.license(**images_2(site))
     site.eventually(lambda: run(site, "2.0.0") == "", "the policies know the License")
-    before = site.get("workloadpolicy", site.vendor.name)
+    before, vendor = site.get("workloadpolicy", site.vendor.name), site.get("vendor", site.vendor.name)
     site.sandbox.controller.restart(signal.SIGKILL)
     site.sandbox.wait()
     time.sleep(2)
@@ -96,6 +95,30 @@ def test_nothing_is_written_when_nothing_changed(site: Team) -> None:
     assert before is not None
     assert after is not None
     assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+    assert site.get("vendor", site.vendor.name) == vendor
+
+
+def test_the_vendor_tells_whether_all_is_judged(site: Team) -> None:
+    site.eventually(lambda: judged(site) == ("True", "Judged"), "the policies know the Vendor")
+    images = [{"repository": f"registry.example/{site.product}/*", "tags": ">=2.0.0 !=2.1-rc"}]
+    name = site.license(images=images, jti="lic_odd")
+    site.eventually(lambda: judged(site) == ("False", "RangeNotExpressible"), "what can't be judged is told")
+    assert "license lic_odd: >=2.0.0 !=2.1-rc rules out" in condition(site)["message"]
+    assert run(site, "1.0.0") == ""
+    site.kubectl("delete", "license", name)
+    site.eventually(lambda: judged(site) == ("True", "Judged"), "all is judged again")
+
+
+def condition(team: Team) -> dict[str, str]:
+    """What the Vendor says of its workloads."""
+    vendor = team.get("vendor", team.vendor.name) or {}
+    conditions: list[dict[str, str]] = (vendor.get("status") or {}).get("conditions", [])
+    return next((each for each in conditions if each["type"] == "WorkloadsJudged"), {"status": "", "reason": ""})
+
+
+def judged(team: Team) -> tuple[str, str]:
+    found = condition(team)
+    return found["status"], found["reason"]
 
 
 def test_with_controller_and_gate_stopped_licenses_still_hold_and_end(site: Team) -> None:
