@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from controlplane import ApiError, Cluster
 from licet.cluster.records import KeptToken, SecretRef
@@ -27,6 +28,7 @@ from support.command_line import Answer, licet
 from support.gate_process import apply, install, kubectl
 from support.helm_releases import release_document
 from support.vendor_simulator import DAY, VendorSimulator
+from support.workload_policies import POLICIES
 
 API = "/apis/licet.dev/v1alpha1"
 COVERED = ">=2.0.0 <3.0.0"
@@ -424,6 +426,29 @@ def test_check_of_workloads_goes_by_the_clusters_licenses(site: Site) -> None:
     answer = check_image(site, "3.1.0", "-o", "json")
     assert answer.code == 1
     assert f"license {name} (plan pro) covers {COVERED}" in answer.document["message"]
+
+
+def test_check_of_workloads_leaves_out_the_namespaces_that_the_policy_does(site: Site, tmp_path: Path) -> None:
+    image = f"registry.example/{site.vendor.product}/api:3.1.0"
+    question = ("check", "--image", image, "-n", "kube-system", "--operator-namespace", site.operator)
+    answer = site.ask(*question)
+    assert answer.code == 1
+    assert "note: this cluster's API server judges no workloads" in answer.out
+    policy, *_ = yaml.safe_load_all(POLICIES.read_text().replace('["licet-system"]', '["licet-system", "kube-system"]'))
+    apply(site.cluster, policy)  # without a binding it judges nothing
+    try:
+        answer = site.ask(*question)
+        assert answer.code == 0
+        assert "note: the API server judges no workload in namespace kube-system" in answer.out
+        rules = (
+            {"apiGroups": ["licet.dev"], "resources": ["vendors", "licenses", "workloadpolicies"], "verbs": ["list"]},
+            {"apiGroups": [""], "resources": ["namespaces", "configmaps", "secrets"], "verbs": ["get"]},
+        )
+        answer = site.ask(*question, kubeconfig=site.account("pipeline", tmp_path, *rules))
+        assert answer.code == 1  # it is not known to be left out
+        assert "note:" not in answer.out
+    finally:
+        kubectl(site.cluster, "delete", "validatingadmissionpolicy", policy["metadata"]["name"])
 
 
 def test_check_of_workloads_lets_back_in_what_the_policies_remember(site: Site, tmp_path: Path) -> None:

@@ -40,8 +40,12 @@ class Authority:
         """Give what is known about workloads in namespaces."""
         if self.manifests is not None:
             places = [new_namespace(name, self.namespace_labels) for name in namespaces]
-            return workload_facts_from_files(self.manifests, places, cluster_uid=self.cluster_uid, at=self.at)
-        from licet.cli.live import ask, workload_facts_from_cluster
+            exempt = [self.operator_namespace]
+            return workload_facts_from_files(
+                self.manifests, places, exempt=exempt, cluster_uid=self.cluster_uid, at=self.at
+            )
+        from licet.cli.live import ask
+        from licet.cli.secondlayer import workload_facts_from_cluster
 
         return ask(
             self.kubeconfig,

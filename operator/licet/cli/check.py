@@ -202,13 +202,11 @@ def _document(verdict: Verdict, reference: ReleaseRef, facts: Facts, at: int) ->
 
 
 def _check_workloads(workloads: Sequence[Workload], authority: Authority, output: Format | None) -> ExitCode:
-    exempt = authority.operator_namespace
-    judged = [workload for workload in workloads if workload.namespace != exempt]
-    facts = authority.workload_facts(sorted({workload.namespace for workload in judged}))
-    decisions = tuple(decide(judged, facts))
+    facts = authority.workload_facts(sorted({workload.namespace for workload in workloads}))
+    decisions = tuple(decide(workloads, facts))
+    exempt = sorted({workload.namespace for workload in workloads} & facts.exempt)
     notes = [*facts.notes, *_notes_about(decisions)]
-    if len(judged) < len(workloads):
-        notes.append(f"the API server judges no workload in {exempt}, where licet runs")
+    notes += [f"the API server judges no workload in namespace {namespace}" for namespace in exempt]
     result = max((each.result for _, each in decisions), key=list(Result).index, default=Result.ALLOWED)
     if output is None:
         lines = [

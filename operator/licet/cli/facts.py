@@ -38,6 +38,8 @@ class WorkloadFacts:
     registry: VendorRegistry
     assessment: Assessment
     namespaces: Mapping[str, Namespace]
+    exempt: frozenset[str]
+    """Names of the namespaces in which nothing is judged."""
     past: Mapping[str, PastWorkloads]
     """What once ran licensed."""
     notes: tuple[str, ...] = ()
@@ -62,7 +64,12 @@ def facts_from_files(manifests: Manifests, namespace: Namespace, *, cluster_uid:
 
 
 def workload_facts_from_files(
-    manifests: Manifests, namespaces: Iterable[Namespace], *, cluster_uid: str | None, at: int
+    manifests: Manifests,
+    namespaces: Iterable[Namespace],
+    *,
+    exempt: Iterable[str] = (),
+    cluster_uid: str | None,
+    at: int,
 ) -> WorkloadFacts:
     """Give what files say, about namespaces in which nothing runs yet; arguments and errors as `facts_from_files`."""
     if not manifests.vendors:
@@ -73,7 +80,7 @@ def workload_facts_from_files(
     notes = [*_not_counting(assessment), *(note for each in places.values() for note in _not_for(each, assessment))]
     if cluster_uid is None:
         notes += _bound(assessment)
-    return WorkloadFacts(ledger.registry, assessment, places, {}, tuple(notes))
+    return WorkloadFacts(ledger.registry, assessment, places, frozenset(exempt), {}, tuple(notes))
 
 
 def new_namespace(name: str, labels: Mapping[str, str] = MappingProxyType({})) -> Namespace:

@@ -1,13 +1,12 @@
 """Reading a cluster once, with the caller's own credentials: what controller and gate know of it."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from licet import __version__
-from licet.cli.facts import Facts, WorkloadFacts, new_namespace
+from licet.cli.facts import Facts, new_namespace
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.ledger import Ledger
@@ -20,7 +19,6 @@ from licet.cluster.resource import (
     NAMESPACES,
     SECRETS,
     VENDORS,
-    WORKLOAD_POLICIES,
     Resource,
 )
 from licet.cluster.state import MEMORY_NAME, TOKENS_NAME, read_kept_tokens, read_memory, secret_data
@@ -30,7 +28,6 @@ from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
 from licet.core.timestamps import format_instant
 from licet.core.verdict import RanHere
-from licet.core.workloads import PastWorkloads
 
 COMPONENT: Final = "licet-cli"
 
@@ -170,25 +167,6 @@ async def read_break_glasses(api: KubeApi) -> tuple[Sequence[BreakGlass], tuple[
         return (), (f"BreakGlasses are left out of account: {describe_refusal(error)}",)
 
 
-async def workload_facts_from_cluster(
-    api: KubeApi, *, operator_namespace: str, namespaces: Collection[str], at: int
-) -> WorkloadFacts:
-    """Give what the cluster says about workloads in namespaces; raises `ApiError` and `ClusterError`.
-
-    A namespace that does not exist yet is as it would be made, without labels of its own.
-    """
-    cluster, (past, notes), places = await asyncio.gather(
-        read_cluster(api, operator_namespace), _read_past_workloads(api), read_namespaces(api, namespaces)
-    )
-    return WorkloadFacts(
-        registry=cluster.ledger.registry,
-        assessment=cluster.ledger.assess(cluster.memory, at),
-        namespaces=places,
-        past=past,
-        notes=(*notes, *cluster.notes(at)),
-    )
-
-
 async def read_namespaces(api: KubeApi, names: Collection[str]) -> Mapping[str, Namespace]:
     """Read namespaces one by one, for which fewer rights are enough than for a list; raises `ApiError`."""
     found = await asyncio.gather(*(get_object(api, NAMESPACES.path(name=name), metadata_only=True) for name in names))
@@ -196,25 +174,3 @@ async def read_namespaces(api: KubeApi, names: Collection[str]) -> Mapping[str, 
         name: read_namespace(place) if place is not None else new_namespace(name)
         for name, place in zip(names, found, strict=True)
     }
-
-
-async def _read_past_workloads(api: KubeApi) -> tuple[Mapping[str, PastWorkloads], tuple[str, ...]]:
-    """Read what the admission policies remember, by namespace, and what to say where they have nothing."""
-    try:
-        policies = await list_objects(api, WORKLOAD_POLICIES)
-    except ApiError as error:
-        if not error.is_forbidden:
-            raise
-        return {}, (f"what once ran licensed is left out of account: {describe_refusal(error)}",)
-    if not policies:
-        return {}, ("this cluster's API server judges no workloads; so it would, with workloadPolicies.enabled",)
-    return _past_workloads(each for policy in policies for each in policy["spec"]["past"]), ()
-
-
-def _past_workloads(entries: Iterable[JsonObject]) -> Mapping[str, PastWorkloads]:
-    past: defaultdict[str, PastWorkloads] = defaultdict(PastWorkloads)
-    for entry in entries:
-        known = past[entry["namespace"]]
-        charts = {(name, version) for name, _, version in (chart.partition(" ") for chart in entry["charts"])}
-        past[entry["namespace"]] = PastWorkloads(known.images | set(entry["images"]), known.charts | charts)
-    return past

@@ -62,6 +62,8 @@ def read_workloads(paths: Iterable[str], namespace: str) -> tuple[Workload, ...]
 def decide(workloads: Iterable[Workload], facts: WorkloadFacts) -> Iterator[tuple[Workload, WorkloadDecision]]:
     """Decide about all images and charts of workloads that need a license."""
     for workload in workloads:
+        if workload.namespace in facts.exempt:
+            continue
         namespace = facts.namespaces[workload.namespace]
         past = facts.past.get(workload.namespace, PastWorkloads())
         judged = namespace, facts.registry, facts.assessment, past

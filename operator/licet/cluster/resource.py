@@ -78,6 +78,9 @@ OCI_REPOSITORIES: Final = Resource("source.toolkit.fluxcd.io", "v1", "ocireposit
 DEFINITIONS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
 REPORTS: Final = Resource("openreports.io", "v1alpha1", "reports", namespaced=True)
 POLICY_REPORTS: Final = Resource("wgpolicyk8s.io", "v1alpha2", "policyreports", namespaced=True)
+ADMISSION_POLICIES: Final = Resource(
+    "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", namespaced=False
+)
 WEBHOOK_CONFIGURATIONS: Final = Resource(
     "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", namespaced=False
 )
