@@ -158,7 +158,7 @@ def _entry(installation: Installation, status: InstallationStatus, item: Item, v
             type_, namespace = ItemType.IMAGE, item.namespace or own_namespace
         case InstalledChart(name=name, version=version):
             type_, digest = ItemType.CHART, None
-    judgement = _judge(item, source, namespace, verified) if verified is not None else None
+    judgement = _judge(item, source, metadata.name, namespace, verified) if verified is not None else None
     reason, message = _why(condition, item, judgement)
     return Entry(
         namespace=namespace,
@@ -229,7 +229,9 @@ def _why(condition: Condition | None, item: Item, judgement: _Judgement | None) 
 # -- judging -----------------------------------------------------------------------------------------------------------
 
 
-def _judge(item: Item, source: tuple[str, str, str], namespace: str, verified: Verified) -> _Judgement | None:
+def _judge(
+    item: Item, source: tuple[str, str, str], installation: str, namespace: str, verified: Verified
+) -> _Judgement | None:
     """Judge an item by licenses alone, as the controller does; None where too little is known."""
     place = verified.namespaces.get(namespace) or Namespace(namespace)
     kind, _, name = source
@@ -239,7 +241,7 @@ def _judge(item: Item, source: tuple[str, str, str], namespace: str, verified: V
     if isinstance(item, InstalledChart) and kind in RELEASE_KINDS:
         version = item.version if item.version != _UNKNOWN_VERSION else None
         subject = Subject(item.name, version, claimed, None, Origin.ROOT)
-        release = ReleaseRef(name, (place,))
+        release = ReleaseRef(installation, (place,))  # which has the name of its release, also where Flux made that
         (chart,) = judge((subject,), release, verified.registry, verified.assessment, RanHere()).charts
         return _of_release(chart)
     judged = place, verified.registry, verified.assessment
