@@ -24,7 +24,7 @@ from sandbox.processes import Process
 
 NAMESPACE: Final = "licet-system"
 
-_READY_SECONDS: Final = 60.0
+_READY_SECONDS: Final = 120.0  # of which an API server may take 30 to look for the kinds that policies go by
 _POLL_SECONDS: Final = 0.05
 _LOG_LINES: Final = 10
 _COMPONENTS: Final = ("controller", "gate")
@@ -111,7 +111,7 @@ class Sandbox:
         """Starts the components that don't run, and returns when they are ready and the API server judges as it should.
 
         Raises:
-            SandboxError: that takes more than a minute.
+            SandboxError: that takes more than two minutes.
         """
         for component in self._components:
             component.start()
@@ -121,7 +121,7 @@ class Sandbox:
         """Returns when the components are ready, and the API server asks the gate and judges workloads.
 
         Raises:
-            SandboxError: that takes more than a minute, or one of them has ended.
+            SandboxError: that takes more than two minutes, or one of them has ended.
         """
         deadline = time.monotonic() + _READY_SECONDS
         while problem := self._problem():

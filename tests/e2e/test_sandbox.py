@@ -67,7 +67,8 @@ FORBIDDEN = {
     "change a License": ("patch", "licet.dev/licenses", "", "", "acme"),
     "change an Entitlement": ("patch", "licet.dev/entitlements", "", "default", "one"),
     "delete an Entitlement": ("delete", "licet.dev/entitlements", "", "default", "one"),
-    "list pods": ("list", "pods", "", "default", ""),
+    "make a pod": ("create", "pods", "", "default", ""),
+    "change the policies": ("patch", "admissionregistration.k8s.io/validatingadmissionpolicies", "", "", "x"),
     "stop a workload": ("delete", "pods", "", "default", "web"),
     "scale a workload": ("patch", "apps/deployments", "scale", "default", "web"),
     "restart a workload": ("patch", "apps/deployments", "", "default", "web"),
@@ -95,6 +96,8 @@ CONTROLLER_ONLY = {
     "write the certificate": ("update", "secrets", "", NAMESPACE, "licet-gate-tls"),
     "read secrets of others": ("get", "secrets", "", "default", "one"),
     "read entitlements": ("list", "licet.dev/entitlements", "", "", ""),
+    "see which images run": ("watch", "pods", "", "", ""),
+    "tell the policies what is licensed": ("patch", "licet.dev/workloadpolicies", "", "", "acme"),
 }  # fmt: skip
 
 # What both do.
