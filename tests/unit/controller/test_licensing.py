@@ -7,6 +7,7 @@ from licet.cluster.events import EventRecorder
 from licet.cluster.resource import LICENSES, VENDORS
 from licet.controller.licensing import Licensing
 from licet.controller.queue import Item, Kind
+from licet.controller.world import Judging
 from licet.controller.writer import StatusWriter
 from licet.core.memory import Memory
 from scripted_server import answer
@@ -126,6 +127,18 @@ async def test_status_is_written_of_what_is_there_and_judged(server, known, acme
         "vendors/acme/status",
     ]
     assert b'"licenses":1' in server.bodies[1]
+
+
+async def test_vendor_waits_until_it_is_known_how_its_workloads_are_judged(server, api, known):
+    """So that its status is written once, and a controller that starts does not take back what it said."""
+    writer = StatusWriter(api, known.world, EventRecorder(api, "licet-controller"))
+    licensing = Licensing(known.world, writer, known.asked.append, workload_policies=True)
+    await licensing.reconcile_vendor("acme", now=NOW)
+    assert server.requests == []
+    known.world.judging["acme"] = Judging()
+    server.will(answer({"metadata": {"resourceVersion": "100"}}))
+    await licensing.reconcile_vendor("acme", now=NOW)
+    assert b'"WorkloadsJudged"' in server.bodies[0]
 
 
 async def test_license_that_waits_for_its_secret_says_nothing_yet(server, known, acme, licensing, assess):

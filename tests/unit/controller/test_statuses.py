@@ -7,6 +7,7 @@ import pytest
 from licet.cluster.records import VendorRecord
 from licet.controller.observed import Observed
 from licet.controller.statuses import entitlement_status, license_status, vendor_status
+from licet.controller.world import Judging
 from licet.core import bounds
 from licet.core.allocation import Reservation, allocate
 from licet.core.evaluate import evaluate
@@ -45,7 +46,9 @@ def message(status: Status, type_: str) -> str:
 # -- Vendors -----------------------------------------------------------------------------------------------------------
 
 
-def of_vendors(*manifests: dict[str, Any], licenses: int = 0) -> dict[str, VendorStatus]:
+def of_vendors(
+    *manifests: dict[str, Any], licenses: int = 0, judging: Judging | None = None
+) -> dict[str, VendorStatus]:
     """The statuses of these Vendors, created one after the other, by name."""
     records = []
     for number, manifest in enumerate(manifests):
@@ -53,7 +56,8 @@ def of_vendors(*manifests: dict[str, Any], licenses: int = 0) -> dict[str, Vendo
         records.append(VendorRecord.read(manifest | {"metadata": manifest["metadata"] | created}))
     registry = VendorRegistry(record.vendor for record in records)
     return {
-        record.vendor.name: vendor_status(record, registry, FRESH, licenses=licenses, now=NOW) for record in records
+        record.vendor.name: vendor_status(record, registry, FRESH, licenses=licenses, judging=judging, now=NOW)
+        for record in records
     }
 
 
@@ -95,6 +99,28 @@ def test_younger_of_two_vendors_that_claim_the_same_says_so(acme):
     assert told(statuses["rival"], "Ready") == ("False", "ClaimConflict")
     assert "acme-platform is claimed by the older Vendor acme" in message(statuses["rival"], "Ready")
     assert ", and 2 more" in message(statuses["rival"], "Ready")
+
+
+def test_vendor_says_nothing_of_workloads_where_they_are_not_judged(acme):
+    (condition,) = of_vendors(acme.vendor_manifest())["acme"].conditions
+    assert condition.type == "Ready"
+
+
+@pytest.mark.parametrize(
+    ("judging", "holds", "reason"),
+    [
+        (Judging(), "True", "Judged"),
+        (Judging(unexpressed=("license lic_1: !=1.2-rc is none", "and another")), "False", "RangeNotExpressible"),
+        (Judging(failure="PATCH …: 403 Forbidden: no rights"), "False", "NotWritten"),
+        (Judging(unexpressed=("license lic_1",), failure="no rights"), "False", "NotWritten"),
+    ],
+)
+def test_vendor_says_how_far_its_workloads_are_judged_and_why_no_further(acme, judging, holds, reason):
+    status = of_vendors(acme.vendor_manifest(), judging=judging)["acme"]
+    assert told(status, "WorkloadsJudged") == (holds, reason)
+    for part in (judging.failure,) if judging.failure else judging.unexpressed:
+        assert part in message(status, "WorkloadsJudged")
+    assert told(status, "Ready") == ("True", "Trusted")
 
 
 # -- Licenses ----------------------------------------------------------------------------------------------------------
