@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from bench import admission, core, instructions, projection, report
+from bench import admission, core, instructions, inventory, projection, report
 from bench.arms import arms
 from bench.programs import build_tools
 from bench.progress import duration, say
@@ -102,10 +102,15 @@ def _projection(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return [dataclasses.asdict(each) for each in projection.measure(counts, changes=changes, idle_seconds=idle)]
 
 
+def _inventory(arguments: argparse.Namespace) -> dict[str, Any]:
+    return dataclasses.asdict(inventory.measure(200 if arguments.quick else 5_000, build_tools()))
+
+
 _PARTS: Final[dict[str, Callable[[argparse.Namespace], Any]]] = {
     "core": _core,
     "admission": _admission,
     "projection": _projection,
+    "inventory": _inventory,
 }
 
 
