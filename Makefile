@@ -15,7 +15,7 @@ BYPASSES_PAGE := docs/security.md
 # uv.lock says which uv installs what it locks.
 UV_VERSION = $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 
-OLDEST_KUBERNETES = $(shell sed -n 's/^\tk8s.io\/kubernetes v\([0-9]*\.[0-9]*\)\..*/\1/p' hack/tools/kubernetes-oldest/go.mod)
+OLDEST_KUBERNETES = $(shell sed -n 's|^[[:space:]]k8s.io/kubernetes v\([0-9]*[.][0-9]*\)[.].*|\1|p' hack/tools/kubernetes-oldest/go.mod)
 
 # With the certificates that the machine trusts, as networks need it that look into TLS; some machines have none.
 UV_SYNC = env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON=$(BIN)/python UV_PYTHON_DOWNLOADS=never \
