@@ -155,13 +155,16 @@ def read_request(obj: Object) -> Request:
 def read_ran_here(obj: Object) -> RanHere:
     """Read what an Installation remembers of a release: what runs, and what once ran licensed.
 
-    That of something else remembers nothing, though a release may be about to take its name.
+    That of an Application tells what runs, but nothing to a release that may be about to take its name; that of
+    something else tells nothing.
     """
     status = obj.get("status") or {}
-    if (status.get("source") or {}).get("kind", SourceKind.RELEASE) not in RELEASE_KINDS:
-        return RanHere()
+    running = frozenset((chart["name"], chart["version"]) for chart in status.get("charts") or ())
+    kind = (status.get("source") or {}).get("kind", SourceKind.RELEASE)
+    if kind not in RELEASE_KINDS:
+        return RanHere(rendered=running) if kind == SourceKind.APPLICATION else RanHere()
     return RanHere(
-        running=frozenset((chart["name"], chart["version"]) for chart in status.get("charts") or ()),
+        running=running,
         licensed=frozenset(
             (entry["chart"], entry["version"]) for entry in status.get("history") or () if entry.get("licensed")
         ),

@@ -94,6 +94,8 @@ class RanHere:
 
     running: frozenset[tuple[str, str]] = frozenset()
     licensed: frozenset[tuple[str, str]] = frozenset()
+    rendered: frozenset[tuple[str, str]] = frozenset()
+    """What an Application of Argo CD runs, which no release may refer to, whatever it is called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from licet.cluster.events import Regarding
 from licet.core import argocd, flux
 from licet.core.errors import GitOpsError
 from licet.core.gitops import InstallRequest, RequestedChart, find_requested, recalled, unite
-from licet.core.verdict import Ground, ReleaseRef, Result, Verdict, judge
+from licet.core.verdict import Ground, RanHere, ReleaseRef, Result, Verdict, judge
 from licet.gate.cache import Cache, Facts, Place
 from licet.gate.deliberation import Decision, Deliberation, Judgement
 from licet.gate.review import AdmissionRequest
@@ -109,7 +109,8 @@ class RequestJudge:
         async def verdict(facts: Facts) -> Verdict:
             subjects = find_requested(asked, facts.registry)
             reference = ReleaseRef(asked.release, facts.namespaces, asked.described)
-            ran_here = recalled(facts.ran_here, subjects)
+            known = facts.ran_here
+            ran_here = recalled(RanHere(running=known.rendered) if _is_application(request) else known, subjects)
             return judge(subjects, reference, facts.registry, facts.assessment, ran_here, facts.emergency)
 
         if not find_requested(asked, registry):
@@ -122,8 +123,12 @@ def _place(request: AdmissionRequest, asked: InstallRequest) -> Place:
 
     Helm keeps a release in the first of its namespaces. What an Application has brought, the inventory has by that.
     """
-    application = (request.kind.kind == argocd.APPLICATION) and f"application.{request.name}"
-    return Place(asked.namespaces, (asked.namespaces[0], application or asked.release), release=asked.release)
+    name = f"application.{request.name}" if _is_application(request) else asked.release
+    return Place(asked.namespaces, (asked.namespaces[0], name), asked.release)
+
+
+def _is_application(request: AdmissionRequest) -> bool:
+    return request.kind.kind == argocd.APPLICATION
 
 
 def _unreadable(request: AdmissionRequest, error: GitOpsError) -> Verdict:

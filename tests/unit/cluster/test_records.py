@@ -200,3 +200,11 @@ def test_installation_remembers_what_runs_and_what_ran_licensed():
 @pytest.mark.parametrize("obj", [{}, {"status": None}, {"status": {}}, {"status": {"charts": None, "history": None}}])
 def test_installation_without_a_status_remembers_nothing(obj):
     assert read_ran_here(obj) == RanHere()
+
+
+@pytest.mark.parametrize(("kind", "told"), [("Application", True), ("Deployment", False)])
+def test_installation_of_no_release_lends_its_memory_to_no_release(kind, told):
+    charts = [{"name": "acme-platform", "version": "2.4.1"}]
+    remembered = read_ran_here({"status": {"source": {"kind": kind, "name": "web"}, "charts": charts}})
+    assert (remembered.running, remembered.licensed) == (frozenset(), frozenset())
+    assert remembered.rendered == (frozenset({("acme-platform", "2.4.1")}) if told else frozenset())

@@ -108,11 +108,18 @@ async def test_version_that_the_installation_of_the_release_remembers_may_be_ask
 
 
 async def test_version_that_an_application_runs_may_be_asked_for_again(scene):
-    running = RanHere(running=frozenset({("acme-platform", "2.4.1")}))
+    running = RanHere(rendered=frozenset({("acme-platform", "2.4.1")}))
     scene.both(lambda tables: tables.set_installation(("prod-eu", "application.web"), running))
     judgement = (await scene.decide_on(application())).judgement
     assert (judgement.verdict.ground, judgement.denial) == (Ground.RUNS_HERE, None)
     assert (await scene.decide_on(application("other"))).judgement.denial
+    assert (await scene.decide_on(helm_release("application.web"))).judgement.denial
+
+
+async def test_release_by_the_name_of_an_application_lends_it_nothing(scene):
+    running = RanHere(running=frozenset({("acme-platform", "2.4.1")}))
+    scene.both(lambda tables: tables.set_installation(("prod-eu", "application.web"), running))
+    assert (await scene.decide_on(application())).judgement.denial
 
 
 async def test_break_glass_for_the_release_lets_its_request_in(scene):
