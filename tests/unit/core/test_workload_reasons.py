@@ -54,7 +54,7 @@ def test_what_is_licensed_needs_no_words():
             {"image": f"{IMAGE}:3.1.0"},
             {"plan": "pro"},
             Ground.VERSION_NOT_COVERED,
-            f"{WHERE}) is not licensed: license acme-prod (plan pro) covers {RANGE} and the pre-releases of these in rc",
+            f"{WHERE}) is not licensed: license acme-prod (plan pro) covers {RANGE} and the pre-releases of these in",
         ),
         (
             {"image": f"{IMAGE}:2.4.1"},
