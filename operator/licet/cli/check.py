@@ -213,7 +213,8 @@ def _check_workloads(workloads: Sequence[Workload], authority: Authority, output
             f"{tone(each.result)} ({each.ground}): {printable(_sentence(where, each))}" for where, each in decisions
         ]
         if not lines:
-            lines.append(f"{tone(result)} ({Ground.NOT_PROTECTED}): nothing in {_count(workloads)} needs a license")
+            found = f"nothing in {_count(workloads)} needs a license" if workloads else "there is no workload to judge"
+            lines.append(f"{tone(result)} ({Ground.NOT_PROTECTED}): {found}")
         click.echo("\n".join([*lines, *(f"note: {printable(note)}" for note in notes)]))
     else:
         emit([_workloads_document(decisions, result, notes, authority.at)], output)
@@ -229,7 +230,7 @@ def _count(workloads: Sequence[Workload]) -> str:
     images = sum(not workload.kind for workload in workloads)
     counts = {"workload": len(workloads) - images, "image": images}
     named = [f"{count} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items() if count]
-    return " and ".join(named) or "no workload"
+    return " and ".join(named)
 
 
 def _notes_about(decisions: Sequence[tuple[Workload, WorkloadDecision]]) -> Iterator[str]:
