@@ -79,3 +79,24 @@ def unlicensed(team: Team, namespace: str = "") -> str:
 
 def licensed_condition(status: Json) -> str | None:
     return next((each["status"] for each in status.get("conditions", ()) if each["type"] == "Licensed"), None)
+
+
+def test_what_rides_along_with_an_open_break_glass_is_in_the_inventory(site: Team) -> None:
+    """Whoever may write in the namespace can write the release's name on something else."""
+    pod = {
+        "metadata": {"name": "web", "namespace": site.namespace, "annotations": {"meta.helm.sh/release-name": "web"}}
+    }
+    pod |= {"apiVersion": "v1", "kind": "Pod"}
+    pod |= {"spec": {"containers": [{"name": "main", "image": image(site, UNLICENSED)}]}}
+
+    def create() -> bool:
+        return site.sandbox.run("kubectl", "create", "-f-", stdin=json.dumps(pod)).returncode == 0
+
+    assert not create()
+    options = ("-n", site.namespace, "--reason", "incident 4711: the renewal is on its way")
+    opened = site.sandbox.run("licet", "break-glass", "open", "web", *options)
+    assert opened.returncode == 0, opened.stderr
+    site.eventually(create, "the policies know the BreakGlass", 30)
+    site.eventually(lambda: image(site, UNLICENSED) in unlicensed(site), "the inventory tells of it", 30)
+    pod["metadata"] |= {"name": "other", "annotations": {}}
+    assert not create(), "it is for one release alone"
