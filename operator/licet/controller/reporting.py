@@ -4,6 +4,7 @@
   that enforces, and `warn` under one that does not, which is not scored.
 - It is about the workload that was installed where there is but that one, so that it stands beside what other tools say
   of it; else about the Installation.
+- The property `resultID`, by which Policy Reporter tells results apart, is another one for each, and when one turns.
 - The summary counts all results. So that an object never gets too large, only as many are listed as fit, with those
   first that are worst; texts are cut off.
 
@@ -18,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from licet.cluster.resource import Resource
+from licet.controller.observed import digest
 from licet.controller.workloads import WORKLOAD_KINDS
 from licet.core import bounds
 from licet.core.reasons import Enforcement
@@ -55,7 +57,10 @@ _SEVERITY: Final = {Enforcement.ENFORCE: "high", Enforcement.WARN: "medium", Enf
 class Reported:
     """What is reported of one product in an Installation, but for what the Vendor makes of it."""
 
+    uid: str
+    """Of the Installation."""
     vendor: str
+    product: str
     licensed: bool
     reason: str
     message: str
@@ -126,7 +131,9 @@ def _reported(
         "installation": installation.metadata.name,
     }
     return Reported(
+        uid=installation.metadata.uid or "",
         vendor=vendor,
+        product=product,
         licensed=licensed,
         reason=condition.reason if holds or not licensed else "Licensed",
         message=_fit(condition.message if holds or not licensed else f"licensed by {licenses}"),
@@ -157,10 +164,11 @@ def _enforcement(reported: Reported, registry: VendorRegistry) -> Enforcement:
 
 
 def _key(reported: Reported) -> tuple[str, str, str]:
-    return reported.properties["installation"], reported.vendor, reported.properties.get("product", "")
+    return reported.properties["installation"], reported.vendor, reported.product
 
 
 def _result(reported: Reported, outcome: Outcome, enforcement: Enforcement) -> Json:
+    identity = [reported.uid, reported.vendor, reported.product, outcome, reported.reason]
     return {
         "source": NAME,
         "policy": NAME,
@@ -172,7 +180,7 @@ def _result(reported: Reported, outcome: Outcome, enforcement: Enforcement) -> J
         "timestamp": {"seconds": reported.since, "nanos": 0},
         "resources": [dict(reported.resource)],
         "message": reported.message,
-        "properties": dict(reported.properties),
+        "properties": {**reported.properties, "resultID": digest(identity).hex()},
     }
 
 

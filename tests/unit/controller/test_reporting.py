@@ -74,6 +74,7 @@ def test_what_is_not_licensed_is_told_as_its_vendor_enforces(enforcement, expect
 def test_what_is_licensed_passes(enforcement):
     (result,) = results(installation(chart("acme-prod"), licensed=True, reason="Licensed"), enforcement=enforcement)
     assert (result["result"], result["rule"], result["scored"]) == ("pass", "Licensed", True)
+    assert len(result["properties"].pop("resultID")) == 32
     assert result["properties"] == {
         "vendor": "acme",
         "product": "acme-platform",
@@ -110,6 +111,15 @@ def test_result_is_about_the_workload_where_there_is_but_that():
             "uid": "uid-web",
         }
     ]
+
+
+def test_results_have_ids_of_their_own_that_change_as_they_turn():
+    deployment = {"kind": "Deployment", "name": "web"}
+    alike = [installation(chart(), chart(product="acme-edge"), name=name, source=deployment) for name in ("a", "b")]
+    turned = installation(chart("acme-prod"), licensed=True, reason="Licensed", name="a", source=deployment)
+    ids = [each["properties"]["resultID"] for each in (*results(*alike), *results(turned))]
+    assert len(set(ids)) == 5
+    assert ids[:4] == [each["properties"]["resultID"] for each in results(*alike)]
 
 
 def test_installation_that_is_not_licensed_as_a_whole_has_a_result():
