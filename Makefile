@@ -82,7 +82,7 @@ test-e2e: .venv control-plane ## run the tests of all parts together, with real 
 	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
 
 fuzz: .venv ## look for payloads of releases that are read wrongly, for some minutes
-	$(BIN)/pytest --hypothesis-profile=fuzz tests/unit/core/test_release_fuzzing.py \
+	$(BIN)/pytest --hypothesis-profile=fuzz tests/unit/core/test_release_fuzzing.py tests/unit/core/test_umbrellas.py \
 		tests/integration/test_release_oracle.py $(PYTEST_ARGS)
 
 bench: .venv control-plane ## measure licet beside its peers, an hour on a quiet machine; minutes: make bench BENCH=quick

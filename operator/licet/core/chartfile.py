@@ -57,14 +57,14 @@ def subjects_of_chart(chart: Chart, claims: Claims) -> tuple[Subject, ...]:
     for inner, around in _charts_inside(chart, found):
         claim = found.claim_for(inner.name)
         if claim is not None and not any(same_product(claim, outer) for outer in around):
-            found.add(inner.name, inner.version, claim, Origin.PACKAGE)
+            found.add(inner.name, inner.version, claim, Origin.PACKAGE, (inner.name,))
     packaged = {inner.name for inner in chart.subcharts}
     for dependency in resolve_dependencies(chart):
         for identity in dependency.identities:
             claim = found.claim_for(identity.name)
             if claim is not None and dependency.enabled and identity.name not in packaged:
                 origin = Origin.LOCK if identity.locked else Origin.DEPENDENCY
-                found.add(identity.name, identity.version, claim, origin)
+                found.add(identity.name, identity.version, claim, origin, (dependency.directory,))
     return found.subjects()
 
 

@@ -13,15 +13,17 @@ Not seen: keys or values spelled with escapes (`"helm.sh\u002fchart"`), which no
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 import yaml
 
 from licet.core import bounds
 from licet.core.charts import read_version
 from licet.core.errors import ReleaseError
+
+_Place = TypeVar("_Place", bound=Hashable)
 
 
 class Label(StrEnum):
@@ -36,32 +38,41 @@ Labels = Mapping[Label, str]
 """Those of them that one object has."""
 
 
-def find_labels(manifests: Iterable[str], is_of_interest: Callable[[Label, str], bool]) -> Iterator[Labels]:
-    """Find the objects that have a label of interest.
+def find_labels(
+    manifests: Iterable[tuple[str, str]],
+    is_of_interest: Callable[[Label, str], bool],
+    place_of: Callable[[str], _Place],
+) -> Iterator[tuple[_Place, Labels]]:
+    """Find the objects that have a label of interest, and where each is.
 
-    Of documents with the same labels only the first is looked at.
+    Of documents at one place with the same labels only the first is looked at.
 
     Args:
-        manifests: YAML streams, each of any number of documents.
+        manifests: YAML streams, each of any number of documents, with the path of the template that it is from. Where
+            that is empty, it is in the comment that Helm writes above each document, unless something took it away.
         is_of_interest: judges a label by its value.
+        place_of: gives the place that a path is at; an empty one is that of no template.
 
     Raises:
         ReleaseError: there are too many labels or documents to look into.
     """
     parser = _Parser()
-    seen: set[frozenset[_Found]] = set()
-    for manifest in manifests:
+    seen: set[tuple[_Place, frozenset[_Found]]] = set()
+    for path, manifest in manifests:
         if not any(is_of_interest(label, value) for label, value in _search(manifest)):
             continue
         for count, document in enumerate(_documents(manifest), start=1):
             if count > bounds.RELEASE_DOCUMENTS:
                 raise ReleaseError(f"the release has a manifest of more than {bounds.RELEASE_DOCUMENTS} documents")
             found = _search(document)
-            if found in seen or not any(is_of_interest(label, value) for label, value in found):
+            if not any(is_of_interest(label, value) for label, value in found):
                 continue
-            seen.add(found)
+            place = place_of(path or _source(document))
+            if (place, found) in seen:
+                continue
+            seen.add((place, found))
             labels = parser.labels_of(document)
-            yield from _as_found(found) if labels is None else labels
+            yield from ((place, each) for each in (_as_found(found) if labels is None else labels))
 
 
 def read_chart_label(value: str, known_names: Collection[str]) -> tuple[str, str | None]:
@@ -126,6 +137,15 @@ def _documents(manifest: str) -> Iterator[str]:
         yield manifest[start : end + 1]
         start = end + len("\n---")
     yield manifest[start:]
+
+
+def _source(document: str) -> str:
+    """Give the path of the template that Helm says a document is from; empty where it does not."""
+    match = _SOURCE.match(document)
+    return match[1] if match else ""
+
+
+_SOURCE: Final = re.compile(r"(?:---)?[ \t]*\n?# Source: (.*)")
 
 
 def _as_found(found: Iterable[_Found]) -> Iterator[Labels]:

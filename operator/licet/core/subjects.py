@@ -11,15 +11,18 @@ A subject is a chart that a Vendor claims. What tells of one:
   Where a product's label stands without a chart's, the product's name stands for that of the chart.
 
 A chart inside of a protected one of the same product is covered by that. A protected chart whose version nothing tells
-is a subject without one; one that is there in several versions is as many subjects. Dependencies and lock tell of the
-directory that they name, and not of another copy elsewhere; labels tell of all that goes by their name.
+is a subject without one; one that is there in several versions is as many subjects. Each copy of a chart has to be told
+for itself: dependencies and lock tell of the directory that they name, and labels of the one whose template they are
+in. Only where something has taken Helm's comments away, labels tell of all copies.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import chain
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from licet.core import bounds
 from licet.core.charts import Chart, read_version
@@ -88,6 +91,10 @@ def find_subjects(release: Release, claims: Claims) -> tuple[Subject, ...]:
     return _Search(release, claims).run()
 
 
+Place: TypeAlias = tuple[str, ...] | None
+"""Where a chart is: the directories on the way to it from the root, which has none; None where that is not known."""
+
+
 class Collection:
     """Subjects as they are found: the chart at the root, and those inside, less what is covered and what repeats."""
 
@@ -98,8 +105,8 @@ class Collection:
         if claim is not None:
             self._root = Subject(root.name, root.version, claim, root.annotations.get(RELEASED_ANNOTATION), Origin.ROOT)
         self._inside: dict[str, dict[Version | str | None, Subject]] = {}
-        self._untold: dict[str, set[str]] = {}  # by chart, the directories where it is without a version
-        self._labelled: set[str] = set()  # directories that labels tell a version of
+        self._told: defaultdict[str, set[Place]] = defaultdict(set)  # by chart, where something tells a version of it
+        self._untold: defaultdict[str, set[Place]] = defaultdict(set)  # and where it is without
 
     def claim_for(self, name: str) -> Claim | None:
         """Give the claim on a chart inside; None for one that the chart at the root covers."""
@@ -109,24 +116,16 @@ class Collection:
         """Give the claim on a product inside; None for that of the chart at the root."""
         return self._unless_covered(self._claims.claim_for_product(product))
 
-    def add(
-        self, name: str, version: str | None, claim: Claim, origin: Origin, *, directory: str | None = None
-    ) -> None:
-        """Add what tells of a chart inside, which goes by an alias in `directory` or else by its name.
-
-        Versions that are equal but written differently are the same.
-        """
+    def add(self, name: str, version: str | None, claim: Claim, origin: Origin, place: Place) -> None:
+        """Add what tells of a chart at a place. Versions that are equal but written differently are the same."""
         key = version and (read_version(version) or version)
         self._inside.setdefault(name, {}).setdefault(key or None, Subject(name, version or None, claim, None, origin))
-        if not version:
-            self._untold.setdefault(name, set()).add(directory or name)
-        elif origin is Origin.LABEL:
-            self._labelled.add(directory or name)
+        (self._told if version else self._untold)[name].add(place)
 
-    def tell(self, claim: Claim) -> None:
-        """Take it that labels of a product tell of all of its charts."""
-        for subject in self.of_product(claim):
-            self._labelled |= self._untold.get(subject.name, set())
+    def untold(self, claim: Claim, place: Place) -> list[str]:
+        """Name the charts of a product that are without a version at a place, or anywhere if the place is unknown."""
+        names = dict.fromkeys(subject.name for subject in self.of_product(claim) if subject.version is None)
+        return [name for name in names if place is None or place in self._untold[name]]
 
     def of_product(self, claim: Claim) -> list[Subject]:
         """Give what was found inside of a product."""
@@ -138,14 +137,18 @@ class Collection:
         ]
 
     def subjects(self) -> tuple[Subject, ...]:
-        """Give the subjects; a chart of which labels tell versions is none without a version besides."""
+        """Give the subjects; a chart is none without a version where the version of each of its copies is told."""
         inside = (
             subject
             for name, subjects in sorted(self._inside.items())
             for subject in sorted(subjects.values(), key=lambda subject: subject.version or "")
-            if subject.version is not None or not self._untold[name] <= self._labelled
+            if subject.version is not None or not self._is_told(name)
         )
         return (*filter(None, (self._root,)), *inside)
+
+    def _is_told(self, name: str) -> bool:
+        told = self._told[name]
+        return None in told or all(place in told or (place is None and told) for place in self._untold[name])
 
     def _unless_covered(self, claim: Claim | None) -> Claim | None:
         covered = claim is not None and self._root is not None and same_product(claim, self._root.claim)
@@ -163,10 +166,11 @@ class _Search:
     def __init__(self, release: Release, claims: Claims) -> None:
         self._release = release
         self._found = Collection(release.chart, claims)
+        self._rendered = _rendered_places(release)
         self._dependencies: dict[str, ResolvedDependency] = {}
         self._covered: set[str] = set()  # charts that are only inside of protected ones of the same product
         self._known_names = {release.chart.name}
-        self._charts_by_label: dict[str, tuple[str, _Claimed]] = {}
+        self._charts_by_label: dict[str, _Claimed] = {}
 
     def run(self) -> tuple[Subject, ...]:
         self._search_dependencies()
@@ -188,75 +192,75 @@ class _Search:
     def _add_dependency(self, dependency: ResolvedDependency) -> None:
         for identity in dependency.identities:
             if claim := self._found.claim_for(identity.name):
-                origin = Origin.LOCK if identity.locked else Origin.DEPENDENCY
-                self._found.add(identity.name, identity.version, claim, origin, directory=dependency.directory)
+                at = (dependency.directory,)
+                rendered = any(place[:1] == at for place in self._rendered)
+                # Where the paths say nothing of it, any label may be its own.
+                self._add(identity, claim, Origin.DEPENDENCY, at if identity.version or rendered else None)
 
     def _search_paths(self) -> None:
         covered: set[str] = set()
         uncovered: set[str] = set()
-        for path in sorted(_subchart_paths(self._release)):
-            self._known_names.update(path)
+        for place in sorted(self._rendered):
+            self._known_names.update(place)
             around: list[Claim] = []
-            for depth, directory in enumerate(path):
+            for depth, directory in enumerate(place):
                 claimed = self._claimed(self._identities(directory) if depth == 0 else (_unversioned(directory),))
                 for identity, claim in claimed:
                     if any(same_product(claim, outer) for outer in around):
                         covered.add(identity.name)
                     else:
                         uncovered.add(identity.name)
-                        self._add(identity, claim, Origin.PATH, directory)
+                        self._add(identity, claim, Origin.PATH, place[: depth + 1])
                 around += [claim for _, claim in claimed]
         self._covered = covered - uncovered
 
     def _search_labels(self) -> None:
-        products: dict[tuple[str, str], Claim] = {}
-        manifests = (self._release.manifest, *(hook.manifest for hook in self._release.hooks))
-        for labels in find_labels(manifests, self._is_of_interest):
-            directory, labelled = self._charts_labelled(labels.get(Label.CHART, ""))
+        products: dict[tuple[str, str, Place], Claim] = {}
+        release = self._release
+        manifests = (("", release.manifest), *((hook.path, hook.manifest) for hook in release.hooks))
+        for place, labels in find_labels(manifests, self._is_of_interest, partial(_place, release.chart.name)):
+            labelled = self._charts_labelled(labels.get(Label.CHART, ""))
             for identity, claim in labelled:
-                self._add(identity, claim, Origin.LABEL, directory)
+                self._add(identity, claim, Origin.LABEL, place)
             product = self._found.claim_for_product(labels.get(Label.PRODUCT, ""))
             if product is not None and not any(same_product(product, claim) for _, claim in labelled):
-                products[product.product, labels.get(Label.VERSION, "").replace("_", "+")] = product
-        for (_, version), claim in products.items():
-            self._add_product(claim, version or None)
+                products[product.product, labels.get(Label.VERSION, "").replace("_", "+"), place] = product
+        for (_, version, place), claim in products.items():
+            self._add_product(claim, version or None, place)
 
     def _is_of_interest(self, label: Label, value: str) -> bool:
         match label:
             case Label.CHART:
-                return not value or bool(self._charts_labelled(value)[1])
+                return not value or bool(self._charts_labelled(value))
             case Label.PRODUCT:
                 return not value or self._found.claim_for_product(value) is not None
             case Label.VERSION:
                 return False
 
-    def _charts_labelled(self, value: str) -> tuple[str, "_Claimed"]:
-        """Give the name in a label `helm.sh/chart`, and the charts that it tells of."""
-        labelled = self._charts_by_label.get(value)
-        if labelled is None:
+    def _charts_labelled(self, value: str) -> "_Claimed":
+        """Give the charts that a label `helm.sh/chart` tells of."""
+        claimed = self._charts_by_label.get(value)
+        if claimed is None:
             name, version = read_chart_label(value, self._known_names)
             claimed = [
                 (identity if version is None else Identity(identity.name, version, locked=False), claim)
                 for identity, claim in self._claimed(self._identities(name))
                 if identity.name not in self._covered
             ]
-            labelled = self._charts_by_label[value] = name, claimed
-        return labelled
+            self._charts_by_label[value] = claimed
+        return claimed
 
-    def _add_product(self, claim: Claim, version: str | None) -> None:
-        """Add what the labels of a product tell, which is the version of its charts where they have none themselves."""
+    def _add_product(self, claim: Claim, version: str | None, place: Place) -> None:
+        """Add what the labels of a product tell, which is the version of its charts there that have none themselves."""
         inside = self._found.of_product(claim)
-        unversioned = [subject.name for subject in inside if subject.version is None]
         if version is None:
             names = [] if inside else [claim.product]
-        elif any(read_version(subject.version or "") == read_version(version) for subject in inside):
-            names = []
         else:
-            names = unversioned or [claim.product]
+            names = self._found.untold(claim, place)
+            if not any(read_version(subject.version or "") == read_version(version) for subject in inside):
+                names = names or [claim.product]
         for name in names:
-            self._found.add(name, version, claim, Origin.LABEL)
-        if version is not None:
-            self._found.tell(claim)
+            self._found.add(name, version, claim, Origin.LABEL, place)
 
     def _identities(self, directory: str) -> Iterable[Identity]:
         """Give the charts that something goes by this name for, among the dependencies of the release's own chart."""
@@ -266,9 +270,9 @@ class _Search:
     def _claimed(self, identities: Iterable[Identity]) -> "_Claimed":
         return [(identity, claim) for identity in identities if (claim := self._found.claim_for(identity.name))]
 
-    def _add(self, identity: Identity, claim: Claim, origin: Origin, directory: str) -> None:
+    def _add(self, identity: Identity, claim: Claim, origin: Origin, place: Place) -> None:
         origin = Origin.LOCK if identity.locked else origin
-        self._found.add(identity.name, identity.version, claim, origin, directory=directory)
+        self._found.add(identity.name, identity.version, claim, origin, place)
 
 
 _Claimed = list[tuple[Identity, Claim]]
@@ -278,13 +282,13 @@ def _unversioned(name: str) -> Identity:
     return Identity(name, None, locked=False)
 
 
-def _subchart_paths(release: Release) -> set[tuple[str, ...]]:
-    """Give the names on the way to each subchart that a template was rendered of, from the outermost on."""
-    root = f"{release.chart.name}/charts/"
+def _rendered_places(release: Release) -> set[tuple[str, ...]]:
+    """Give the place of each subchart that a template was rendered of."""
+    root = release.chart.name
     found: set[tuple[str, ...]] = set()
-    for template in chain(_sources(release.manifest, root), (hook.path for hook in release.hooks)):
-        if template.startswith(root):
-            found.add(_subchart_path(template.removeprefix(root)))
+    for template in chain(_sources(release.manifest, f"{root}/charts/"), (hook.path for hook in release.hooks)):
+        if place := _place(root, template):
+            found.add(place)
             if len(found) > bounds.RELEASE_CHART_NAMES:
                 raise ReleaseError(f"the release has templates of more than {bounds.RELEASE_CHART_NAMES} charts")
     return found
@@ -302,10 +306,12 @@ def _sources(manifest: str, root: str) -> Iterator[str]:
         at = manifest.find(comment, end)
 
 
-def _subchart_path(below: str) -> tuple[str, ...]:
-    """Take `a/charts/b/templates/x.yaml` apart into `a` and `b`."""
-    name, *rest = below.split("/")
-    names = [name]
+def _place(root: str, template: str) -> Place:
+    """Take the path of a template apart: `web/charts/a/charts/b/templates/x.yaml` into `a` and `b`."""
+    chart, *rest = template.split("/")
+    if chart != root:
+        return None
+    names: list[str] = []
     while len(rest) > 1 and rest[0] == "charts":
         names.append(rest[1])
         rest = rest[2:]

@@ -456,9 +456,9 @@ def test_a_version_that_was_cut_off_is_taken_from_elsewhere():
 # -- labels of products ------------------------------------------------------------------------------------------------
 
 
-def product(version: str | None, product: str = "platform", **members) -> str:
+def product(version: str | None, product: str = "platform", *, source: str = "web/templates/x.yaml", **members) -> str:
     labels = {"licet.dev/product": product} | ({"licet.dev/version": f'"{version}"'} if version else {})
-    return resource("Deployment", "x", source="web/templates/x.yaml", labels=labels, **members)
+    return resource("Deployment", "x", source=source, labels=labels, **members)
 
 
 def test_the_labels_of_a_product_tell_of_it_and_its_version():
@@ -470,8 +470,12 @@ def test_a_product_without_version_is_a_subject_without_one():
 
 
 def test_the_labels_of_a_product_tell_the_version_of_its_charts_that_have_none():
-    assert found(manifest=rendered("web/charts/acme-platform/templates/a.yaml") + product("3.1.0")) == [
-        ("acme-platform", "3.1.0", Origin.LABEL)
+    path = "web/charts/acme-platform/templates/a.yaml"
+
+    assert found(manifest=rendered(path) + product("3.1.0", source=path)) == [("acme-platform", "3.1.0", Origin.LABEL)]
+    assert found(manifest=rendered(path) + product("3.1.0")) == [
+        ("acme-platform", None, Origin.PATH),
+        ("platform", "3.1.0", Origin.LABEL),
     ]
 
 
@@ -554,13 +558,21 @@ def test_documents_of_no_interest_are_not_counted():
 def test_documents_without_anything_of_interest_are_not_parsed(monkeypatch):
     monkeypatch.setattr("licet.core.labels.yaml.parse", None)
 
-    assert not list(find_labels([rendered("a", chart="web-1.0.0"), "x: {{"], lambda label, value: value == "other"))
+    manifests = [("", rendered("a", chart="web-1.0.0")), ("", "x: {{")]
+
+    assert not list(find_labels(manifests, lambda label, value: value == "other", str))
 
 
 def test_the_same_labels_are_parsed_once(monkeypatch):
-    documents = "".join(resource("ConfigMap", f"x{n}", source="a", chart="web-1.0.0") for n in range(50))
+    documents = "".join(resource("ConfigMap", f"x{n}", source=f"a/{n % 2}", chart="web-1.0.0") for n in range(50))
+    labels = {Label.CHART: "web-1.0.0"}
 
-    assert list(find_labels([documents], lambda label, value: True)) == [{Label.CHART: "web-1.0.0"}]
+    assert list(find_labels([("", documents)], lambda label, value: True, len)) == [(3, labels)]
+    assert list(find_labels([("", documents), ("b", documents)], lambda label, value: True, str)) == [
+        ("a/0", labels),
+        ("a/1", labels),
+        ("b", labels),
+    ]
 
 
 @given(st.text("---\n \t'\"{}[]&*!:,#helm.sh/chart-1acme", max_size=80))
