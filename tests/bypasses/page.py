@@ -18,7 +18,8 @@ _PREAMBLE: Final = """\
   before anything runs, whichever tool brings it. Someone who may write in a namespace and wants to get around them
   still can: by giving a chart another name, and its images another place.
 - **Whoever administers the cluster owns it.** Towards a cluster administrator licet promises evidence, not prevention:
-  what was switched off or let in stands in the API server's audit log, and what came in past the gate in the inventory.
+  what was switched off or let in stands in the API server's audit log, and what came in past the gate in the inventory,
+  which `licet audit` prints.
 - **The application is the boundary.** It verifies the [license token](vendors.md#verify-in-your-application) itself,
   with the vendor's public key built into it. Nobody in the cluster can forge that, and nothing below changes it.
 - **Nothing here stops what runs.** A refusal is about something new. When licet is in doubt, or gone, it refuses new

@@ -83,11 +83,13 @@ def licensed_condition(status: Json) -> str | None:
 
 def test_what_rides_along_with_an_open_break_glass_is_in_the_inventory(site: Team) -> None:
     """Whoever may write in the namespace can write the release's name on something else."""
-    pod = {
-        "metadata": {"name": "web", "namespace": site.namespace, "annotations": {"meta.helm.sh/release-name": "web"}}
+    annotations = {"meta.helm.sh/release-name": "web"}
+    pod: Json = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web", "namespace": site.namespace, "annotations": annotations},
+        "spec": {"containers": [{"name": "main", "image": image(site, UNLICENSED)}]},
     }
-    pod |= {"apiVersion": "v1", "kind": "Pod"}
-    pod |= {"spec": {"containers": [{"name": "main", "image": image(site, UNLICENSED)}]}}
 
     def create() -> bool:
         return site.sandbox.run("kubectl", "create", "-f-", stdin=json.dumps(pod)).returncode == 0
