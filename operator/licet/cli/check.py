@@ -138,9 +138,9 @@ def command(
     if filenames or images:
         if chart is not None or release or released:
             raise click.UsageError("--filename and --image take the place of a chart and its release; ask one by one")
-        workloads = read_workloads(filenames, namespace)
-        workloads += tuple(Workload("", "", namespace, (image,)) for image in images)
-        return _check_workloads(workloads, authority, output)
+        found = read_workloads(filenames, namespace)
+        lone = tuple(Workload("", "", namespace, (image,)) for image in images)
+        return _check_workloads((*found.workloads, *lone), found.requests, authority, output)
     if chart is None:
         raise click.UsageError("what is to be checked? Name a chart, or manifests by --filename, or an --image")
     if released and version is None:
@@ -201,12 +201,15 @@ def _document(verdict: Verdict, reference: ReleaseRef, facts: Facts, at: int) ->
 # -- workloads ---------------------------------------------------------------------------------------------------------
 
 
-def _check_workloads(workloads: Sequence[Workload], authority: Authority, output: Format | None) -> ExitCode:
+def _check_workloads(
+    workloads: Sequence[Workload], requests: Sequence[str], authority: Authority, output: Format | None
+) -> ExitCode:
     facts = authority.workload_facts(sorted({workload.namespace for workload in workloads}))
     decisions = tuple(decide(workloads, facts))
     exempt = sorted({workload.namespace for workload in workloads} & facts.exempt)
     notes = [*facts.notes, *_notes_about(decisions)]
     notes += [f"the API server judges no workload in namespace {namespace}" for namespace in exempt]
+    notes += [f"{each} is not judged here, but by the gate; ask about its chart by name" for each in requests]
     result = max((each.result for _, each in decisions), key=list(Result).index, default=Result.ALLOWED)
     if output is None:
         lines = [

@@ -24,6 +24,9 @@ _KINDS: Final = frozenset(
         *(("", kind) for kind in ("Pod", "ReplicationController")),
     }
 )
+_REQUESTS: Final = frozenset(
+    {("helm.toolkit.fluxcd.io", "HelmRelease"), ("argoproj.io", "Application"), ("argoproj.io", "ApplicationSet")}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,16 @@ class Workload:
         return f'{self.kind} "{self.name}", {place}' if self.kind else place
 
 
-def read_workloads(paths: Iterable[str], namespace: str) -> tuple[Workload, ...]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What files hold."""
+
+    workloads: tuple[Workload, ...]
+    requests: tuple[str, ...]
+    """Objects by which Flux or Argo CD are to install something, as messages name them: the gate judges these."""
+
+
+def read_workloads(paths: Iterable[str], namespace: str) -> Found:
     """Read the workloads of files of manifests, in YAML or JSON, Lists included.
 
     Args:
@@ -53,10 +65,20 @@ def read_workloads(paths: Iterable[str], namespace: str) -> tuple[Workload, ...]
     Raises:
         InputError: a file can't be read, or holds something that the API server would not take for its kind.
     """
-    workloads = tuple(workload for path in paths for workload in _read(path, namespace))
+    workloads: list[Workload] = []
+    requests: list[str] = []
+    for path in paths:
+        source = name_of(path)
+        for manifest in manifests_of(read_text(path), source):
+            group, slash, _ = str(manifest.get("apiVersion")).rpartition("/")
+            kind = (group if slash else "", str(manifest["kind"]))
+            if kind in _KINDS:
+                workloads.append(_workload(manifest, source, namespace))
+            elif kind in _REQUESTS:
+                requests.append(f'{kind[1]} "{_name(manifest)}"')
     if len({workload.namespace for workload in workloads}) > bounds.CHECKED_NAMESPACES:
         raise InputError(f"the workloads are of more than {bounds.CHECKED_NAMESPACES} namespaces; ask in parts")
-    return workloads
+    return Found(tuple(workloads), tuple(requests))
 
 
 def decide(workloads: Iterable[Workload], facts: WorkloadFacts) -> Iterator[tuple[Workload, WorkloadDecision]]:
@@ -75,12 +97,9 @@ def decide(workloads: Iterable[Workload], facts: WorkloadFacts) -> Iterator[tupl
             yield workload, explain(verdict, workload.where, namespace, facts.registry, facts.assessment)
 
 
-def _read(path: str, namespace: str) -> Iterator[Workload]:
-    source = name_of(path)
-    for manifest in manifests_of(read_text(path), source):
-        group, slash, _ = str(manifest.get("apiVersion")).rpartition("/")
-        if (group if slash else "", manifest["kind"]) in _KINDS:
-            yield _workload(manifest, source, namespace)
+def _name(manifest: Manifest) -> str:
+    metadata = manifest.get("metadata")
+    return str(metadata.get("name")) if isinstance(metadata, Mapping) else ""
 
 
 def _workload(manifest: Manifest, source: str, namespace: str) -> Workload:

@@ -115,6 +115,16 @@ def test_what_is_no_workload_is_passed_over(ask: Ask) -> None:
     assert ask(config).out == "allowed (NotProtected): there is no workload to judge\n"
 
 
+@pytest.mark.parametrize(
+    ("group", "kind"),
+    [("helm.toolkit.fluxcd.io/v2", "HelmRelease"), ("argoproj.io/v1alpha1", "Application")],
+)
+def test_what_the_gate_judges_is_told_of(group: str, kind: str, ask: Ask) -> None:
+    answer = ask({"apiVersion": group, "kind": kind, "metadata": {"name": "shop"}, "spec": {}})
+    assert answer.code == 0
+    assert f'note: {kind} "shop" is not judged here, but by the gate; ask about its chart by name' in answer.out
+
+
 def test_lists_and_streams_are_read_to_their_end(ask: Ask) -> None:
     listed = {
         "apiVersion": "v1",
