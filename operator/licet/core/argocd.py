@@ -67,7 +67,7 @@ def _requests(kind: str, name: str, specs: Iterable["_ApplicationSpec"]) -> tupl
                 release = (source.helm or _Helm()).release_name or name
                 charts.setdefault((release, namespace), []).append(chart)
     if sum(map(len, charts.values())) > bounds.GITOPS_CHARTS:
-        raise GitOpsError(f"it asks for more than {bounds.GITOPS_CHARTS} charts")
+        raise GitOpsError(f"it asks for more than {bounds.GITOPS_CHARTS} charts; split it up")
     described = f'{kind} "{name}"'
     return tuple(
         InstallRequest(described, release, (namespace,), tuple(dict.fromkeys(asked)))
@@ -103,7 +103,7 @@ def _templates(spec: "_ApplicationSetSpec") -> Iterator["_ApplicationSpec"]:
     base = spec.template.spec
     yield base
     if len(spec.generators) > bounds.GITOPS_GENERATORS:
-        raise GitOpsError(f"it has more than {bounds.GITOPS_GENERATORS} generators")
+        raise GitOpsError(f"it has more than {bounds.GITOPS_GENERATORS} generators; split it up")
     for generator in chain.from_iterable(map(dict.values, spec.generators)):
         overlay = _template_of(generator)
         if overlay is not None:

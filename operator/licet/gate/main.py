@@ -136,7 +136,7 @@ class Gate:
         cache = Cache(await cluster_uid(self._api))
         namespace = self._options.namespace
         live = LiveReader(self._api, cache, namespace=namespace)
-        requests = RequestJudge(cache, live.facts, SourceReader(self._api).chart)
+        requests = RequestJudge(cache, live.facts, SourceReader(self._api).chart, namespace=namespace)
         webhook = Webhook(Judge(cache, live.facts), requests, DecisionLog(self._events))
         self._feed = Feed(self._api, cache, namespace=namespace, on_certificate=self._take_certificate)
         async with asyncio.TaskGroup() as tasks:

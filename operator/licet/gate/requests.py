@@ -31,8 +31,8 @@ _UPDATE: Final = "UPDATE"
 class RequestJudge:
     """Decides about HelmReleases, Applications and ApplicationSets.
 
-    `chart_of` reads the chart that a source of Flux stands for, or gives None; the other arguments are those of
-    `Deliberation`.
+    `chart_of` reads the chart that a source of Flux stands for, or gives None. `namespace` is the operator's own, whose
+    releases nobody judges. The other arguments are those of `Deliberation`.
     """
 
     def __init__(
@@ -41,10 +41,12 @@ class RequestJudge:
         look: Callable[[Place], Awaitable[Facts]],
         chart_of: Callable[[flux.SourceRef], Awaitable[RequestedChart | None]],
         *,
+        namespace: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._deliberation = Deliberation(cache, look, clock=clock)
         self._chart_of = chart_of
+        self._namespace = namespace
 
     async def decide(self, request: AdmissionRequest, *, deadline: float) -> Decision | None:
         """Decide about what an object asks for that is to be written, before a deadline in the event loop's time.
@@ -92,6 +94,12 @@ class RequestJudge:
         before = flux.read_helm_release(earlier) if earlier is not None else None
         if found is None or found == before:
             return ()
+        storage, *others = found.request.namespaces
+        if storage == self._namespace and others:
+            raise GitOpsError(
+                f"it has Helm keep its release in {storage}, where none is judged, and install it elsewhere; "
+                "give it another storageNamespace"
+            )
         asked = found.with_chart(await self._chart_of(found.source)) if found.source else found.request
         return (asked.beyond((before.request,) if before else ()),)
 
@@ -132,8 +140,5 @@ def _is_application(request: AdmissionRequest) -> bool:
 
 
 def _unreadable(request: AdmissionRequest, error: GitOpsError) -> Verdict:
-    message = (
-        f'{request.kind.kind} "{request.name}" (namespace "{request.namespace}") can\'t be judged: {error}. '
-        "Correct it, or split it up."
-    )
+    message = f'{request.kind.kind} "{request.name}" (namespace "{request.namespace}") can\'t be judged: {error}.'
     return Verdict(Result.DENIED, Ground.RELEASE_UNREADABLE, message=message)

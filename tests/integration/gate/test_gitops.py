@@ -166,6 +166,11 @@ def test_license_has_to_allow_every_namespace_that_the_release_names(tools):
     assert tools.create(tools.helm_release(targetNamespace=other)) is None
 
 
+def test_release_kept_where_none_is_judged_is_not_installed_elsewhere(tools):
+    refusal = tools.create(tools.helm_release(chart="./web", source_kind="GitRepository", storageNamespace=NAMESPACE))
+    assert f"it has Helm keep its release in {NAMESPACE}, where none is judged" in str(refusal)
+
+
 # -- references, read under the RBAC of the chart ----------------------------------------------------------------------
 
 

@@ -55,7 +55,9 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.known, self._look, clock=lambda: self.now)
-        self.requests = RequestJudge(self.known, self._look, self._chart_of, clock=lambda: self.now)
+        self.requests = RequestJudge(
+            self.known, self._look, self._chart_of, namespace="licet-system", clock=lambda: self.now
+        )
 
     def both(self, act: Callable[[Tables], None]) -> None:
         """Do the same to what is known and to what is true."""

@@ -162,6 +162,18 @@ async def test_only_what_an_update_adds_is_judged(scene):
     assert (await scene.decide_on(new, old)).judgement.verdict.ground is Ground.NOT_PROTECTED
 
 
+@pytest.mark.parametrize("chart", ["acme-platform", "wordpress", None])
+async def test_release_kept_where_none_is_judged_is_not_installed_elsewhere(scene, chart):
+    scene.license()
+    given = {"chart": chart} if chart else {"chart": "./web", "source_kind": "GitRepository"}
+    decision = await scene.decide_on(helm_release(**given, storageNamespace="licet-system"))
+    assert decision.judgement.verdict.ground is Ground.RELEASE_UNREADABLE
+    assert "keep its release in licet-system, where none is judged" in decision.judgement.denial
+    for spec in ({"targetNamespace": "licet-system"}, {"kubeConfig": {"secretRef": {"name": "other"}}}):
+        obj = helm_release(chart="./web", source_kind="GitRepository", storageNamespace="licet-system", **spec)
+        assert await scene.decide_on(obj) is None
+
+
 # -- what is not judged ------------------------------------------------------------------------------------------------
 
 
