@@ -23,7 +23,7 @@ class Actor(StrEnum):
     VENDOR_WRITER = "Vendor writer"
     LICET_WRITER = "writer in licet's namespace"
     KUBE_SYSTEM_WRITER = "writer in kube-system"
-    IMPERSONATOR = "impersonator"
+    LABELLER = "namespace labeller"
     CLUSTER_ADMIN = "cluster admin"
     NODE_OWNER = "node's owner"
     REGISTRY_OWNER = "registry's owner"
