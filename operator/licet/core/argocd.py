@@ -37,7 +37,7 @@ def read_application(obj: bytes | msgspec.Raw) -> tuple[InstallRequest, ...]:
     """Read what an Application asks for in this cluster: one request for each release that it renders.
 
     Raises:
-        GitOpsError: it is not what its definition describes, or asks for too many charts.
+        GitOpsError: it is not what its definition describes.
     """
     found = _decode(_APPLICATION, obj, APPLICATION)
     return _requests(APPLICATION, found.metadata.name, [found.spec])
@@ -47,7 +47,7 @@ def read_application_set(obj: bytes | msgspec.Raw) -> tuple[InstallRequest, ...]
     """Read what the Applications of an ApplicationSet are going to ask for, in as far as it can be told.
 
     Raises:
-        GitOpsError: it is not what its definition describes, or asks for too many charts.
+        GitOpsError: it is not what its definition describes, or has too many generators.
     """
     found = _decode(_APPLICATION_SET, obj, APPLICATION_SET)
     if found.spec.template_patch:
@@ -66,8 +66,6 @@ def _requests(kind: str, name: str, specs: Iterable["_ApplicationSpec"]) -> tupl
             if chart is not None:
                 release = (source.helm or _Helm()).release_name or name
                 charts.setdefault((release, namespace), []).append(chart)
-    if sum(map(len, charts.values())) > bounds.GITOPS_CHARTS:
-        raise GitOpsError(f"it asks for more than {bounds.GITOPS_CHARTS} charts; split it up")
     described = f'{kind} "{name}"'
     return tuple(
         InstallRequest(described, release, (namespace,), tuple(dict.fromkeys(asked)))

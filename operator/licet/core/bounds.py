@@ -54,9 +54,9 @@ LABELS_YAML_CHARACTERS: Final = 512 * 1024  # of documents in a release that are
 CHART_NAME_LENGTH: Final = 250  # `helm package` makes a file NAME-VERSION.tgz, and file names end at 255
 
 # -- objects of GitOps tools -------------------------------------------------------------------------------------------
-GITOPS_CHARTS: Final = 256  # that one object asks for
+GITOPS_CHARTS: Final = 64  # with a claim on them, that one object asks for
 GITOPS_GENERATORS: Final = 256  # of an ApplicationSet
-GITOPS_BOUNDS: Final = 32  # versions that a range asked for and one that is licensed name together
+GITOPS_BOUNDS: Final = 8  # versions that a range asked for and one that is licensed name together
 
 # -- chart packages and directories ------------------------------------------------------------------------------------
 CHART_BYTES: Final = 100 * 1024 * 1024  # decompressed, with all charts inside; Helm's own limit

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from licet.cluster.events import Regarding
-from licet.core import argocd, flux
+from licet.core import argocd, bounds, flux
 from licet.core.errors import GitOpsError
 from licet.core.gitops import InstallRequest, RequestedChart, find_requested, recalled, unite
 from licet.core.verdict import Ground, RanHere, ReleaseRef, Result, Verdict, judge
@@ -104,6 +104,9 @@ class RequestJudge:
         return (asked.beyond((before.request,) if before else ()),)
 
     async def _judge(self, request: AdmissionRequest, asked: Sequence[InstallRequest], deadline: float) -> Judgement:
+        registry = self._deliberation.registry
+        if sum(len(find_requested(each, registry)) for each in asked) > bounds.GITOPS_CHARTS:
+            raise GitOpsError(f"it asks for more than {bounds.GITOPS_CHARTS} charts that need a license; split it up")
         judgements = await asyncio.gather(*(self._judge_one(request, each, deadline) for each in asked))
         return Judgement(
             unite([each.verdict for each in judgements]),

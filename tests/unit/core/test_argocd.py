@@ -96,13 +96,6 @@ def test_only_what_is_for_a_namespace_of_this_cluster_is_read(destination, here)
     assert bool(read(destination=destination)) is here
 
 
-def test_application_with_too_many_charts_is_said_to_have_them():
-    many = [source(f"chart-{number}") for number in range(bounds.GITOPS_CHARTS + 1)]
-    assert len(charts(read(sources=many[1:]))) == bounds.GITOPS_CHARTS
-    with pytest.raises(GitOpsError, match=f"more than {bounds.GITOPS_CHARTS} charts"):
-        read(sources=many)
-
-
 @pytest.mark.parametrize("text", [b"", b"[]", b'{"metadata":{}}', b'{"metadata":{},"spec":{"sources":{}}}'])
 @pytest.mark.parametrize(
     ("reader", "kind"), [(read_application, "Application"), (read_application_set, "ApplicationSet")]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from licet.core import bounds
 from licet.core.breakglass import BreakGlass
 from licet.core.flux import SourceKind, SourceRef
 from licet.core.gitops import RequestedChart
@@ -235,6 +236,16 @@ async def test_object_that_can_not_be_read_is_refused(scene, obj):
     decision = await scene.decide_on(obj)
     assert decision.judgement.verdict.ground is Ground.RELEASE_UNREADABLE
     assert decision.judgement.denial.startswith(f'{obj["kind"]} "web" (namespace "prod-eu") can\'t be judged: it is no')
+
+
+async def test_more_protected_charts_than_are_looked_into_are_refused(scene):
+    sources = [source(version=f"2.4.{number}") for number in range(bounds.GITOPS_CHARTS + 1)]
+    scene.license()
+    assert (await scene.decide_on(application(sources=sources[1:]))).judgement.denial is None
+    refused = (await scene.decide_on(application(sources=sources))).judgement
+    assert f"more than {bounds.GITOPS_CHARTS} charts that need a license; split it up" in refused.denial
+    others = [source("wordpress", f"1.0.{number}") for number in range(bounds.GITOPS_CHARTS + 1)]
+    assert (await scene.decide_on(application(sources=others))).judgement.denial is None
 
 
 async def test_several_charts_are_decided_together(scene):
