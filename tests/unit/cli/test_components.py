@@ -1,7 +1,8 @@
 """`licet controller` and `licet gate` hand their options on, from the command line or from the environment."""
 
+import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ from licet.gate import main as gate
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The options with which components were run."""
     options: list[Any] = []
     for component in (controller, gate):
         monkeypatch.setattr(component, "run", options.append)
-    return options
+    thresholds = gc.get_threshold()
+    yield options
+    gc.set_threshold(*thresholds)
 
 
 @pytest.mark.parametrize("name", ["controller", "gate"])
@@ -28,6 +31,13 @@ def test_component_runs_in_the_namespace_of_the_contract(name: str, licet: Calla
     assert options.namespace == "licet-system"
     assert options.log_format is LogFormat.AUTO
     assert options.log_level == logging.INFO
+
+
+@pytest.mark.parametrize("name", ["controller", "gate"])
+def test_component_looks_for_garbage_less_often_than_python_does(name: str, licet: Callable, ran: list[Any]) -> None:
+    gc.set_threshold(700)
+    licet(name)
+    assert gc.get_threshold()[0] > 700
 
 
 def test_options_come_from_the_command_line(licet: Callable, ran: list[Any]) -> None:
