@@ -165,6 +165,8 @@ def test_nobody_opens_one_in_the_name_of_another(site: Team) -> None:
     impersonated = ("create", "-f", "-", "--as=jane", "--as-group=system:masters")
     answer = site.sandbox.run("kubectl", *impersonated, stdin=json.dumps(manifest(site, requestedBy="jane")))
     assert answer.returncode == 0, answer.stderr
+    checked = site.kubectl("get", "validatingadmissionpolicy", "breakglasses.licet.dev", "-o", "json")
+    assert not json.loads(checked)["status"]["typeChecking"].get("expressionWarnings"), "it is compiled with types"
 
 
 @pytest.mark.parametrize("hours", [-1, 25], ids=["past", "too long"])
@@ -196,3 +198,44 @@ def test_it_helps_without_a_controller(site: Team) -> None:
     finally:
         site.sandbox.start()
     site.eventually(lambda: status(site, f"{site.product}-1").get("useCount") == 1, "it is counted", seconds=30)
+
+
+def test_workloads_of_the_release_come_in_as_well_and_their_images_are_not_remembered(site: Team) -> None:
+    """Where the API server judges workloads, whatever else is made in the namespace is refused as ever."""
+    image = f"registry.example/{site.product}/api:3.1.0"
+    plain, released = made_of(image), made_of(image, annotations={"meta.helm.sh/release-name": "web"})
+    hook = made_of(image, annotations={"helm.sh/hook": "pre-upgrade"})
+    site.eventually(lambda: "is not licensed" in refusal(site, released), "the policies know the Vendor")
+
+    name = opened(site)
+
+    site.eventually(lambda: refusal(site, released) == "", "the policies know the BreakGlass")
+    assert refusal(site, hook) == ""
+    assert "is not licensed" in refusal(site, plain)
+    chart = site.chart("3.1.0", templates={"deployment.yaml": json.dumps(made_of(image))})
+    installed = site.helm("install", "web", chart)
+    assert installed.returncode == 0, installed.stderr
+    site.eventually(lambda: [each["tag"] for each in images(site)] == ["3.1.0"], "the inventory knows the image")
+    site.eventually(lambda: licensed(site)() == ("False", "BreakGlass"), "and how it came in")
+    licet(site, "break-glass", "close", name)
+    site.eventually(lambda: "is not licensed" in refusal(site, released), "the policies know that it is over")
+    policy = site.get("workloadpolicy", site.vendor.name)
+    assert policy is not None
+    assert policy["spec"]["past"] == []
+
+
+def made_of(image: str, **metadata: Any) -> dict[str, Any]:
+    labels = {"app": "web"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "api", "image": image}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": pod}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", **metadata}, "spec": spec}
+
+
+def refusal(site: Team, workload: dict[str, Any]) -> str:
+    command = ("create", "-f", "-", "-n", site.namespace, "--dry-run=server")
+    return site.sandbox.run("kubectl", *command, stdin=json.dumps(workload)).stderr
+
+
+def images(site: Team) -> list[dict[str, Any]]:
+    found = (site.get("installation", "web") or {}).get("status") or {}
+    return list(found.get("images") or ())

@@ -15,6 +15,7 @@ import yaml
 from controlplane import ApiError, Cluster
 from licet.core.globs import Glob
 from licet.core.licenses import Assessment
+from licet.core.openings import Opening
 from licet.core.parameters import Claimed, Pattern, VendorParameters, vendor_parameters
 from licet.core.reasons import Enforcement
 from licet.core.vendors import VendorRegistry
@@ -76,11 +77,16 @@ class PolicyCluster:
         past: Mapping[str, PastWorkloads] | None = None,
         *,
         exempt_users: tuple[str, ...] = (),
+        openings: Mapping[str, tuple[Opening, ...]] | None = None,
     ) -> None:
-        """Make these the parameters, all that there are, and wait until the API server goes by them."""
+        """Make these the parameters, all that there are, and wait until the API server goes by them.
+
+        `past` is by namespace, `openings` by Vendor.
+        """
         wanted = {
             vendor.name: WorkloadPolicy.of(
-                vendor_parameters(vendor, registry, assessment, past or {}), exempt_users=exempt_users
+                vendor_parameters(vendor, registry, assessment, past or {}, (openings or {}).get(vendor.name, ())),
+                exempt_users=exempt_users,
             ).as_object()
             for vendor in registry
         }

@@ -49,6 +49,7 @@ def test_what_is_let_in_unlicensed_is_told(policies, namespace, enforcement) -> 
 def test_who_changes_the_policies_is_told(policies, namespace) -> None:
     name = "enforce.workloads.licet.dev"
     path = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{name}"
-    policies.send("DELETE", f"{path}?dryRun=All", {})
+    # Where a body has options, the API server does not look for them in the query.
+    policies.send("DELETE", path, {"apiVersion": "v1", "kind": "DeleteOptions", "dryRun": ["All"]})
     entry = audited(policies.cluster, resource="validatingadmissionpolicybindings", name=name)[-1]
     assert (entry["verb"], entry["user"]["username"]) == ("delete", "admin")

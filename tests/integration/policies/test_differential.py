@@ -5,7 +5,7 @@ The parameters were written ten days ago, as if licet had stopped then. The core
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -15,9 +15,10 @@ from licet.core.images import Mirror
 from licet.core.licenses import Assessment, assess
 from licet.core.memory import Memory
 from licet.core.namespaces import Namespace, NamespaceScope, Operator, Requirement
+from licet.core.openings import HOOK_ANNOTATION, RELEASE_ANNOTATION, Opening
 from licet.core.semver import Constraint
 from licet.core.vendors import VendorRegistry
-from licet.core.workloads import PastWorkloads, judge_images, judge_labels, licensed_tags
+from licet.core.workloads import PastWorkloads, WorkloadVerdict, judge_images, judge_labels, licensed_tags
 from support.assessing import candidates_of
 from support.vendor_simulator import DAY, VendorSimulator
 from support.workload_policies import PolicyCluster, image_pod
@@ -32,6 +33,7 @@ NAMESPACES = (
     Namespace("diff-prod-us", {"team": "web", "tier": "1"}),
     Namespace("diff-test"),
 )
+RELEASES = ("web", "api")
 DIGEST = f"sha256:{'5' * 64}"
 
 OPERATORS = ("", "=", "!=", ">", ">=", "=>", "<", "<=", "=<", "~", "~>", "^")
@@ -76,6 +78,21 @@ class World:
     then: Assessment
     now: Assessment
     past: dict[str, PastWorkloads]
+    openings: dict[str, tuple[Opening, ...]]
+
+    def permits(
+        self, verdicts: Iterable[WorkloadVerdict], namespace: Namespace, annotations: Mapping[str, str]
+    ) -> bool:
+        """What is to become of a workload with these annotations, of which these are the verdicts."""
+        now = int(time.time())
+        return all(
+            verdict.permitted
+            or any(
+                verdict.claim.product in opening.products and opening.lets_in(annotations, namespace.name, now)
+                for opening in self.openings[verdict.claim.vendor]
+            )
+            for verdict in verdicts
+        )
 
 
 class Dice:
@@ -121,6 +138,21 @@ class Dice:
     def tags(self) -> str:
         parts = [self.range(), *self.random.sample(("latest", "stable", "v1", "1.2.3-01"), self.random.choice((0, 1)))]
         return " || ".join(parts)
+
+    def annotations(self) -> dict[str, str]:
+        """Mostly none; or those of what Helm makes."""
+        release, hook = {RELEASE_ANNOTATION: self.random.choice(RELEASES)}, {HOOK_ANNOTATION: "post-upgrade"}
+        return self.random.choice(({},) * 8 + (release, release, release | hook, hook))
+
+    def opening(self, vendor: VendorSimulator, now: int) -> Opening:
+        """One that is open or over, for this vendor's product or another."""
+        return Opening(
+            break_glass="web-1",
+            namespace=self.random.choice(NAMESPACES).name,
+            release=self.random.choice(RELEASES),
+            until=now + self.random.choice((-DAY, -60, DAY, DAY)),
+            products=self.random.choice(((vendor.product,), (vendor.product,), ("another",), ("a", vendor.product))),
+        )
 
     def near(self, text: str) -> str:
         """A tag near those that the ranges name."""
@@ -207,8 +239,9 @@ def world(request: pytest.FixtureRequest, policies: PolicyCluster, namespaces: t
     }
     candidates = candidates_of(registry, tokens, scopes)
     then, today = (assess(candidates, registry, Memory(), clock) for clock in (now - STOPPED, now))
-    policies.publish(registry, then, past)
-    return World(seed, namespaces, vendors, registry, then, today, past)
+    openings = {vendor.name: tuple(dice.opening(vendor, now) for _ in range(3)) for vendor in vendors}
+    policies.publish(registry, then, past, openings=openings)
+    return World(seed, namespaces, vendors, registry, then, today, past, openings)
 
 
 def images_of(dice: Dice, world: World) -> Iterator[str]:
@@ -240,10 +273,12 @@ def test_images_are_judged_as_the_core_judges_them(policies: PolicyCluster, worl
         namespace = dice.random.choice(world.namespaces)
         past = world.past.get(namespace.name, PastWorkloads())
         verdicts = judge_images([image], namespace, world.registry, world.now, past)
-        refusal = policies.refusal(namespace.name, image_pod(image))
-        assert (refusal is None) == all(verdict.permitted for verdict in verdicts), (
+        annotations = dice.annotations()
+        refusal = policies.refusal(namespace.name, image_pod(image, annotations=annotations))
+        assert (refusal is None) == world.permits(verdicts, namespace, annotations), (
             image,
             namespace,
+            annotations,
             refusal,
             verdicts,
         )
@@ -275,10 +310,12 @@ def test_labels_are_judged_as_the_core_judges_them(policies: PolicyCluster, worl
         labels = {key: value.rstrip("-_.") for key, value in labels.items()}
         past = world.past.get(namespace.name, PastWorkloads())
         verdicts = judge_labels(labels, namespace, world.registry, world.now, past)
-        refusal = policies.refusal(namespace.name, image_pod("nginx", labels=labels))
-        assert (refusal is None) == all(verdict.permitted for verdict in verdicts), (
+        annotations = dice.annotations()
+        refusal = policies.refusal(namespace.name, image_pod("nginx", labels=labels, annotations=annotations))
+        assert (refusal is None) == world.permits(verdicts, namespace, annotations), (
             labels,
             namespace,
+            annotations,
             refusal,
             verdicts,
         )
