@@ -20,6 +20,7 @@ from licet.controller.entitlements import ProductKey
 from licet.controller.findings import Finding, let_in
 from licet.controller.installations import Verdicts, first_unlicensed, installation_status, is_news
 from licet.controller.installing import Installer
+from licet.controller.queue import Item, Kind
 from licet.controller.releases import ReleaseKey, Revision
 from licet.controller.sources import InstallationKey
 from licet.controller.workloads import Ref
@@ -53,12 +54,14 @@ class Inventory:
         writer: StatusWriter,
         refresh: Callable[[], Awaitable[None]],
         record_use: Callable[[str, BreakGlassUse], None],
+        enqueue: Callable[[Item], None],
     ) -> None:
         self._api = api
         self._world = world
         self._installer = Installer(api, world, writer)
         self._refresh = refresh
         self._record_use = record_use
+        self._enqueue = enqueue
 
     async def reconcile(self, key: InstallationKey, *, now: int) -> float | None:
         """Bring one Installation to what is installed; gives the seconds after which to look again, or None.
@@ -70,6 +73,7 @@ class Inventory:
             await self._reconcile_release(key, now=now)
             return None
         self._world.subjects.pop(key, None)
+        self._world.sources.forget_places(key)
         source = self._world.sources.source(key)
         if source is not None and self._world.findings(source):
             await self._reconcile_workloads(key, source, now=now)
@@ -87,10 +91,10 @@ class Inventory:
         latest, running = world.releases.latest(key), world.releases.running(key)
         current = (*latest, *running)
         source = Ref(key[0], SourceKind.RELEASE, key[1])
-        findings = self._images(source)
         verdicts = await self._judge(key, (*current, *self._others(key, record, protected=observed is not None)))
         if verdicts is not None and observed is None and any(verdicts.values()):
             verdicts = await self._judge(key, (*current, *self._others(key, record, protected=True)))
+        findings = self._images(source)
         if verdicts is None or (observed is None and not any(verdicts.values()) and not findings):
             return
         if first_unlicensed(_by_number(verdicts), record.history) or is_news(findings, observed):
@@ -185,7 +189,7 @@ class Inventory:
     def _verdicts(self, key: ReleaseKey, revision: Revision, subjects: Iterable[Subject]) -> Iterator[ChartVerdict]:
         """Judge by the licenses, and of what never was licensed, by the BreakGlasses that were open at that time."""
         world = self._world
-        release = ReleaseRef(key[1], (world.namespace(key[0]),))
+        release = ReleaseRef(key[1], tuple(map(world.namespace, world.sources.places(key))))
         history = world.installations.get(key, InstallationRecord()).history
         ran_licensed = {(entry.chart, entry.version) for entry in history if entry.licensed}
         for subject in subjects:
@@ -216,7 +220,10 @@ class Inventory:
             return known[revision.uid]
         try:
             payload = await read_payload(self._api, revision.storage, key[0], revision.object_name)
-            subjects = find_subjects(decode_release(payload), self._world.registry)
+            release = decode_release(payload)
+            for source in self._world.sources.set_place(key, release.namespace):
+                self._enqueue(Item(Kind.INSTALLATION, *self._world.sources.installation(source)))
+            subjects = find_subjects(release, self._world.registry)
         except ApiError as error:
             if not error.is_not_found:
                 raise

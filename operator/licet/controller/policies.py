@@ -54,10 +54,14 @@ class WorkloadPolicies:
         self._images: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)  # that ran licensed, by Vendor
 
     async def load(self) -> None:
-        """Learn from the WorkloadPolicies which images ran licensed before this process began; raises `ApiError`."""
+        """Learn from the WorkloadPolicies which images ran licensed before this process began; raises `ApiError`.
+
+        What an earlier version of licet wrote may lack some of it.
+        """
         for item in (await self._api.list(WORKLOAD_POLICIES.path())).items:
-            past = item["spec"]["past"]
-            self._images[item["metadata"]["name"]] = {each["namespace"]: set(each["images"]) for each in past}
+            past = (item.get("spec") or {}).get("past") or ()
+            images = {each["namespace"]: set(each.get("images") or ()) for each in past}
+            self._images[item["metadata"]["name"]] = images
 
     def enqueue_all(self) -> None:
         """Have the WorkloadPolicy of every Vendor reconciled, and those whose Vendor is gone."""

@@ -55,7 +55,7 @@ class Reconciler:
         self._projector = Projector(api, world, writer)
         self._break_glasses = BreakGlasses(world, writer, events, enqueue)
         self._inventory = (
-            Inventory(api, world, writer, self._refresh, self._break_glasses.record) if inventory else None
+            Inventory(api, world, writer, self._refresh, self._break_glasses.record, enqueue) if inventory else None
         )
         self._policies = WorkloadPolicies(api, world, enqueue, exempt_users=exempt_users) if workload_policies else None
         self.reports = PolicyReports(api, world, enqueue) if policy_reports else None

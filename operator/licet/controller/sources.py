@@ -3,6 +3,9 @@
 A source is a Helm release that there is, an Application, or a topmost object: a workload that nothing else made, or
 what controls workloads without being one, such as a Rollout.
 
+Flux keeps the record of a release in another namespace than it installs it to, if it is told to. Such a release is
+known by the namespace of the record; workloads name the other one.
+
 An Installation has the name of its release. That of another source is KIND.NAME, with a digest for kinds that are no
 workloads, which may differ in upper and lower case alone. Where a release has that very name, it is KIND.DIGEST, longer
 than the name of a release can be: an Installation is never of two sources.
@@ -34,6 +37,8 @@ class Sources:
         self._workloads: dict[Ref, Workload] = {}
         self._inside: defaultdict[Ref, set[Ref]] = defaultdict(set)  # by all that they may belong to
         self._named: dict[InstallationKey, Ref] = {}
+        self._places: defaultdict[ReleaseKey, set[str]] = defaultdict(set)  # other namespaces that releases install to
+        self._recorded: defaultdict[ReleaseKey, set[ReleaseKey]] = defaultdict(set)  # the same the other way round
 
     def set(self, ref: Ref, workload: Workload | None) -> frozenset[Ref]:
         """Take in a workload, or its deletion; gives the sources that this concerns."""
@@ -48,6 +53,25 @@ class Sources:
                 self._inside[parent].add(ref)
             concerned.add(self.of(ref))
         return frozenset(concerned)
+
+    def set_place(self, release: ReleaseKey, namespace: str) -> frozenset[Ref]:
+        """Take in to which namespace a release says it installs; gives the sources that its workloads had before."""
+        record_namespace, name = release
+        if namespace in {"", record_namespace, *self._places.get(release, ())}:
+            return frozenset()
+        before = {self.of(ref) for ref, _ in self.within(Ref(namespace, SourceKind.RELEASE, name))}
+        self._places[release].add(namespace)
+        self._recorded[namespace, name].add(release)
+        return frozenset(before)
+
+    def places(self, release: ReleaseKey) -> tuple[str, ...]:
+        """Give the namespaces of a release: that of its record first."""
+        return release[0], *sorted(self._places.get(release, ()))
+
+    def forget_places(self, release: ReleaseKey) -> None:
+        """Take in that there is no such release any more."""
+        for namespace in self._places.pop(release, ()):
+            self._recorded[namespace, release[1]].discard(release)
 
     def of(self, ref: Ref) -> Ref:
         """Give the source of a workload."""
@@ -69,6 +93,11 @@ class Sources:
             if (workload := self._workloads.get(current)) is not None:
                 yield current, workload
             waiting += self._inside.get(current, ())
+            if current.kind == SourceKind.RELEASE:
+                waiting += (
+                    current._replace(namespace=place)
+                    for place in self._places.get((current.namespace, current.name), ())
+                )
 
     def members(self, source: Ref) -> Iterator[tuple[Ref, Workload]]:
         """List the workloads of a source, each with the topmost object that it belongs to."""
@@ -131,10 +160,15 @@ class Sources:
         return path
 
     def _parent(self, ref: Ref) -> Ref | None:
-        return next((each for each in _parents(self._workloads.get(ref)) if self._exists(each)), None)
+        return next(filter(None, map(self._existing, _parents(self._workloads.get(ref)))), None)
 
-    def _exists(self, parent: Ref) -> bool:
-        return parent.kind != SourceKind.RELEASE or self._is_release((parent.namespace, parent.name))
+    def _existing(self, parent: Ref) -> Ref | None:
+        """Give what a workload belongs to by the name that it is known by; None for a release that there is not."""
+        key = parent.namespace, parent.name
+        if parent.kind != SourceKind.RELEASE or self._is_release(key):
+            return parent
+        recorded = min(filter(self._is_release, self._recorded.get(key, ())), default=None)
+        return Ref(recorded[0], parent.kind, recorded[1]) if recorded is not None else None
 
 
 _TOOLS: Final = frozenset(SourceKind)

@@ -49,10 +49,10 @@ class Team:
 
         eventually(change)  # Kubernetes' own controllers write these objects as well
 
-    def release(self, name: str, version: str = "2.4.1") -> None:
+    def release(self, name: str, version: str = "2.4.1", *, recorded_in: str = "") -> None:
         """Write a release of the vendor's chart in the way of Helm."""
-        namespace = self.site.namespace
-        document = release_document(self.site.product, version, name=name, namespace=namespace)
+        namespace = recorded_in or self.site.namespace
+        document = release_document(self.site.product, version, name=name, namespace=self.site.namespace)
         self.site.cluster.request("POST", f"/api/v1/namespaces/{namespace}/secrets", release_secret(document))
 
     # -- what the inventory says ---------------------------------------------------------------------------------------
@@ -246,6 +246,19 @@ def test_release_that_flux_made_is_told_by_its_labels(team):
     expected = {"kind": "HelmRelease", "name": "web", "namespace": "flux"}
     eventually(lambda: team.status("shop-web")["source"] == expected)
     assert len(team.status("shop-web")["history"]) == 1
+
+
+def test_release_that_is_recorded_in_another_namespace_is_one_installation_there(team):
+    site, flux = team.site, team.site.make_namespace("flux")
+    team.apply("Deployment", "api", "3.0.0", **of_release("web", site.namespace))
+    team.await_licensed("deployment.api", SHORT)
+    team.release("web", recorded_in=flux)
+    eventually(lambda: site.condition("Installation", "web", "Licensed", namespace=flux) == SHORT)
+    (image,) = site.get("Installation", "web", namespace=flux)["status"]["images"]
+    assert (image["tag"], image["namespace"]) == ("3.0.0", site.namespace)
+    eventually(lambda: team.installations() == [])
+    site.patch("License", f"license-{site.id}", {"spec": {"allowedNamespaces": {"names": [flux]}}})
+    eventually(lambda: site.condition("Installation", "web", "Licensed", namespace=flux) == ("False", "NoLicense"))
 
 
 def test_workload_of_a_release_that_is_not_there_stands_alone_until_it_is(team):

@@ -11,7 +11,7 @@ from licet.controller.world import Judging
 from licet.core import bounds
 from licet.core.parameters import Right, VendorParameters
 from licet.core.reasons import Enforcement
-from scripted_server import answer, hang_up, refusal
+from scripted_server import answer, hang_up, page, refusal
 from support.known_world import KnownWorld
 from support.vendor_simulator import NOW, VendorSimulator
 
@@ -67,6 +67,18 @@ async def test_what_is_written_is_judged_and_the_vendor_told_once(server, known,
     assert known.asked_for() == [VENDOR]
     await policies.reconcile("acme", now=NOW)
     assert known.asked_for() == []
+
+
+async def test_what_an_earlier_version_wrote_is_remembered_as_far_as_it_goes(server, known, policies):
+    known.namespaces("prod-eu", "test")
+    image = "registry.example/acme-platform/api:1.0.0"
+    past = [{"namespace": "prod-eu", "images": [image]}, {"namespace": "test", "charts": ["acme-platform 1.0.0"]}]
+    lacking = [{"metadata": {"name": "globex"}, "spec": {}}, {"metadata": {"name": "hooli"}}]
+    server.will(page({"metadata": {"name": "acme"}, "spec": {"past": past}}, *lacking), answer(written(known)))
+    await policies.load()
+    await policies.reconcile("acme", now=NOW)
+    sent = json.loads(server.bodies[-1])["spec"]["past"]
+    assert [(each["namespace"], each["images"]) for each in sent if each["images"]] == [("prod-eu", [image])]
 
 
 async def test_ranges_that_are_no_intervals_are_named(server, known, acme, policies, caplog):

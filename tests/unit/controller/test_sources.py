@@ -83,6 +83,31 @@ def test_release_has_workloads_in_other_namespaces_too(cluster):
     assert [root for root, _ in cluster.sources.members(RELEASE)] == [elsewhere]
 
 
+def test_release_that_is_recorded_in_another_namespace_has_the_workloads_that_name_its_own(cluster):
+    recorded = ref("Release", "shop", namespace="flux")
+    cluster.put(DEPLOYMENT, release=RELEASE)
+    cluster.put(POD, owner=DEPLOYMENT)
+    cluster.releases.add(("flux", "shop"))
+    assert cluster.sources.of(DEPLOYMENT) == DEPLOYMENT
+    assert cluster.sources.set_place(("flux", "shop"), "prod-eu") == {DEPLOYMENT}
+    assert cluster.sources.set_place(("flux", "shop"), "prod-eu") == frozenset()
+    assert [root for root, _ in cluster.sources.members(recorded)] == [DEPLOYMENT] * 2
+    assert cluster.sources.places(("flux", "shop")) == ("flux", "prod-eu")
+    cluster.releases.add(("prod-eu", "shop"))
+    assert cluster.sources.of(DEPLOYMENT) == RELEASE, "one that has the very name comes first"
+    assert not list(cluster.sources.members(recorded))
+    cluster.releases.remove(("prod-eu", "shop"))
+    cluster.sources.forget_places(("flux", "shop"))
+    assert cluster.sources.of(DEPLOYMENT) == DEPLOYMENT
+    assert not list(cluster.sources.members(recorded))
+
+
+def test_release_that_installs_where_it_is_recorded_has_no_other_place(cluster):
+    for namespace in ("", "prod-eu"):
+        assert cluster.sources.set_place(("prod-eu", "shop"), namespace) == frozenset()
+    assert cluster.sources.places(("prod-eu", "shop")) == ("prod-eu",)
+
+
 def test_controller_that_is_no_workload_is_the_source_of_what_it_controls(cluster):
     rollout = ref("Rollout", "web")
     cluster.put(REPLICA_SET, owner=rollout)
