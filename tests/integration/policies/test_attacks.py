@@ -225,6 +225,14 @@ def test_a_kind_of_another_controller_is_judged_when_that_makes_workloads_of_it(
     assert REFUSED in (policies.send("POST", replica_sets, body, user=rollouts).refusal or "")
 
 
+def test_an_image_that_only_a_driver_understands_is_not_judged(policies: PolicyCluster, namespace: str) -> None:
+    """As some drivers of volumes take one; what is an image to them is any text to the API server."""
+    pod = image_pod(FREE)
+    csi = {"driver": "images.csi.example", "volumeAttributes": {"image": UNLICENSED}}
+    pod["spec"]["volumes"] = [{"name": "files", "csi": csi}]
+    assert policies.refusal(namespace, pod) is None
+
+
 def test_a_static_pod_is_the_nodes_owners(policies: PolicyCluster, namespace: str) -> None:
     """The kubelet runs it before it tells the API server, to which nothing is left to decide."""
     node = ("--as=system:node:a", "--as-group=system:nodes", "--as-group=system:masters")
