@@ -53,3 +53,10 @@ def test_it_can_be_changed_and_others_can_be_deleted(policies: PolicyCluster) ->
 def test_it_can_be_deleted_once_the_chart_is_uninstalled(policies: PolicyCluster) -> None:
     kubectl(policies.cluster, "delete", "-f", str(GUARD))
     until(lambda: refusal(policies) is None)
+
+
+def test_the_api_server_is_of_the_kubernetes_that_was_asked_for(policies: PolicyCluster, kubernetes: str) -> None:
+    """Or what is proved here would be proved of another one."""
+    version = policies.cluster.request("GET", "/version")
+    assert f"{version['major']}.{version['minor']}" == kubernetes
+    assert version["gitVersion"].startswith(f"v{kubernetes}.")
