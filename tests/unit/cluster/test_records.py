@@ -10,16 +10,19 @@ from licet.cluster.records import (
     LicenseRecord,
     SecretRef,
     VendorRecord,
+    read_break_glass,
     read_namespace,
     read_ran_here,
     read_request,
 )
+from licet.core.breakglass import BreakGlass
 from licet.core.namespaces import Namespace, NamespaceScope, Operator, Requirement
 from licet.core.reasons import Enforcement
 from licet.core.vendors import ProductClaim, VendorRegistry
 from licet.core.verdict import RanHere
+from support.manifests import break_glass
 from support.properties import quick
-from support.vendor_simulator import VendorSimulator
+from support.vendor_simulator import DAY, NOW, VendorSimulator
 
 ACME = VendorSimulator()
 
@@ -208,3 +211,22 @@ def test_installation_of_no_release_lends_its_memory_to_no_release(kind, told):
     remembered = read_ran_here({"status": {"source": {"kind": kind, "name": "web"}, "charts": charts}})
     assert (remembered.running, remembered.licensed) == (frozenset(), frozenset())
     assert remembered.rendered == (frozenset({("acme-platform", "2.4.1")}) if told else frozenset())
+
+
+def test_break_glass_is_read_with_its_times_and_charts():
+    charts = [{"name": "acme-platform", "version": "3.1.0"}]
+    obj = break_glass(charts=charts, until="2026-01-02T02:00:00.5+01:00")
+    obj["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z"
+    created = NOW + DAY
+    assert read_break_glass(obj) == BreakGlass(
+        name="web-1",
+        namespace="prod-eu",
+        release="web",
+        requested_by="jane",
+        reason="the database is on fire",
+        created=created,
+        until=created + 3600,
+        charts=(("acme-platform", "3.1.0"),),
+    )
+    del obj["spec"]["charts"]
+    assert read_break_glass(obj).charts is None
