@@ -1,4 +1,4 @@
-"""Reading releases off the event loop, with memory for few large ones at a time.
+"""Reading releases, all but tiny ones off the event loop, with memory for few large ones at a time.
 
 A release is read for a moment only: what is kept of it is small, however large it is. Large and small ones take turns
 among themselves, so that a queue of large ones holds up no small one.
@@ -16,6 +16,7 @@ from licet.core.subjects import Subject, find_subjects
 from licet.core.vendors import VendorRegistry
 from licet.gate.review import ReleaseObject
 
+_TINY_BYTES: Final = 64 * 1024  # decompressed; read in a fraction of a millisecond, of which a thread would be a fifth
 _LARGE_BYTES: Final = 4 * 1024 * 1024  # decompressed; charts of hundreds of templates stay below
 _TAIL: Final = 64  # of the payload: more than its last 8 characters, with line breaks between
 
@@ -31,7 +32,7 @@ class ReadRelease:
 
 
 class Decoders:
-    """Threads that read releases: one at a time of those that are large, a few of the others."""
+    """Threads that read releases: one at a time of those that are large, a few of the others, none of tiny ones."""
 
     def __init__(self) -> None:
         self._small = ThreadPoolExecutor(2, thread_name_prefix="decode-small")
@@ -43,7 +44,10 @@ class Decoders:
         Raises:
             ReleaseError: it can't be read without doubt.
         """
-        lane = self._large if _claimed_size(stored.payload) > _LARGE_BYTES else self._small
+        size = _claimed_size(stored.payload)
+        if size <= _TINY_BYTES:
+            return _read(stored, registry)
+        lane = self._large if size > _LARGE_BYTES else self._small
         return await asyncio.get_running_loop().run_in_executor(lane, _read, stored, registry)
 
 

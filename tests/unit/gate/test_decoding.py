@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import gzip
+import threading
 
 import pytest
 
@@ -49,7 +50,16 @@ def test_payload_without_a_claim_is_as_large_as_it_is(payload):
     assert decoding._claimed_size(payload) == len(payload)
 
 
+@pytest.mark.parametrize(("payload", "at_once"), [(encode_release(release_document()), True), (large(1), False)])
+async def test_event_loop_reads_tiny_releases_alone(payload, at_once, monkeypatch):
+    readers = []
+    monkeypatch.setattr(decoding, "_read", lambda *_: readers.append(threading.current_thread()))
+    await Decoders().read(secret(payload), REGISTRY)
+    assert (readers == [threading.main_thread()]) is at_once
+
+
 async def test_queue_of_large_releases_holds_up_no_small_one(monkeypatch):
+    monkeypatch.setattr(decoding, "_TINY_BYTES", 0)
     monkeypatch.setattr(decoding, "_LARGE_BYTES", 1024 * 1024)
     decoders, payload = Decoders(), large(10)
     queue = [asyncio.create_task(decoders.read(secret(payload), REGISTRY)) for _ in range(6)]
