@@ -269,7 +269,7 @@ def test_status_shows_what_the_caller_may_list(site: Site, tmp_path: Path) -> No
     answer = site.ask("status", "-o", "json", kubeconfig=reader)
     assert answer.code == 0
     assert set(answer.document) == {"licenses", "problems"}
-    assert answer.err.count("licet: the cluster does not let you do this: ") == 4  # Vendors, Entitlements, Installations and BreakGlasses
+    assert answer.err.count("licet: the cluster does not let you do this: ") == 4
     nobody = site.account("nobody", tmp_path)
     answer = site.ask("status", kubeconfig=nobody)
     assert (answer.code, answer.out) == (2, "")
