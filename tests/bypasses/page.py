@@ -35,7 +35,7 @@ Of all attempts below, these are stopped by nothing in the cluster:
 Each row is an attempt to run something that is not licensed, and is proved by tests with real Helm and a real API
 server: CI runs them all. `tests/bypasses/rows/` names them one by one. *Stopped* is said for a Vendor whose enforcement
 is `Enforce`; under `Warn` and `Audit` the same is shown or recorded instead. *Team* is somebody with the role `edit` or
-`admin` in a namespace, and nothing else; the workload policies are [switched on](workloads.md).
+`admin` in a namespace, and nothing else; the workload policies are [in force](workloads.md).
 """
 
 _HEADER: Final = """\
