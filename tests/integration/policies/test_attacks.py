@@ -99,6 +99,7 @@ def test_a_label_longer_than_any_may_be_is_refused_by_the_api_server(policies: P
     assert answer.status == http.client.UNPROCESSABLE_ENTITY
 
 
+@pytest.mark.usefixtures("newest_kubernetes")  # which costs seconds; others of its kind are asked on both
 def test_one_image_does_not_hide_among_5000(policies: PolicyCluster, namespace: str) -> None:
     images = [f"nginx:{number}" for number in range(4_999)]
     answer = policies.send("POST", pods(namespace), image_pod(*images, UNLICENSED))
