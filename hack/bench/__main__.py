@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from bench import admission, core, instructions, inventory, projection, report
+from bench import admission, core, instructions, inventory, projection, report, scale
 from bench.arms import arms
 from bench.programs import build_tools
 from bench.progress import duration, say
@@ -26,6 +26,7 @@ END: Final = "<!-- end: written by make bench -->\n"
 
 _COUNTS: Final = (100, 1_000, 10_000)
 _QUICK_COUNTS: Final = (100,)
+_LICENSES: Final = (10, 100, 1_000)
 
 
 def main() -> int:
@@ -106,11 +107,16 @@ def _inventory(arguments: argparse.Namespace) -> dict[str, Any]:
     return dataclasses.asdict(inventory.measure(200 if arguments.quick else 5_000, build_tools()))
 
 
+def _scale(_arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(each) for each in scale.measure(_LICENSES)]
+
+
 _PARTS: Final[dict[str, Callable[[argparse.Namespace], Any]]] = {
     "core": _core,
     "admission": _admission,
     "projection": _projection,
     "inventory": _inventory,
+    "scale": _scale,
 }
 
 

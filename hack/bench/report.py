@@ -39,7 +39,10 @@ def markdown(results: Results) -> str:
         parts += ["### Inventory", _inventory(results["inventory"])]
     if "core" in results:
         parts += ["### Core", _core(results["core"])]
-    parts += ["### Goals", _goals(results)]
+    if "scale" in results:
+        parts += ["### Many licenses of one product", _scale(results["scale"])]
+    if {"admission", "projection", "core"} & results.keys():
+        parts += ["### Goals", _goals(results)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -180,6 +183,18 @@ def _inventory(taken: Mapping[str, Any]) -> str:
     head = ["MiB", "no Installation", f"{taken['installations']:,} Installations"]
     rows = [
         [name, f"{taken[f'{name}_before_mib']:.0f}", f"{taken[f'{name}_mib']:.0f}"] for name in ("controller", "gate")
+    ]
+    return _table(head, rows)
+
+
+def _scale(points: Sequence[Mapping[str, Any]]) -> str:
+    head = ["licenses", *(f"{each['licenses']:,}" for each in points)]
+    rows = [
+        ["verify all, once, ms", *(f"{each['verify_ms']:.1f}" for each in points)],
+        ["assess all, at each change, ms", *(f"{each['assess_ms']:.1f}" for each in points)],
+        ["evaluate for one namespace, ms", *(f"{each['evaluate_ms']:.2f}" for each in points)],
+        ["of that, choose what counts, ms", *(f"{each['choose_ms']:.2f}" for each in points)],
+        ["memory of a verified token, KiB", *(f"{each['token_kib']:.1f}" for each in points)],
     ]
     return _table(head, rows)
 
