@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from support.admission import release_secret
+from support.admission import release_config_map, release_secret
 from support.attacks import LICENSED, UNLICENSED, Json, chart, image, refused_chart, refused_image
 from support.empty_database import empty_database
-from support.helm_releases import encode_release
+from support.helm_releases import encode_release, release_document
 from support.team import HELMS, Answer, Team
 
 
@@ -127,6 +127,22 @@ def test_revision_that_got_its_payload_later_needs_a_license_to_go_back_to(two_r
     two_revisions.kubectl("patch", "secret", name, "-n", two_revisions.namespace, "-p", json.dumps({"data": data}))
     answer = two_revisions.helm("rollback", "web", "9")
     assert refused_chart(two_revisions, answer), answer.stderr
+
+
+def test_record_of_what_runs_that_is_forged_is_seen_and_lets_no_image_in(site: Team) -> None:
+    """Updates are not judged, and the gate lets in once more what is on record as running."""
+    document = release_document(site.product, UNLICENSED, namespace=site.namespace, status="deployed")
+    release = release_config_map(document, metadata={"name": "any"})
+    labels = {"owner": "helm", "name": "web", "version": "1", "status": "deployed"}
+    site.kubectl("create", "configmap", "any", "-n", site.namespace)
+    patch = json.dumps({"metadata": {"labels": labels}, "data": release["data"]})
+    site.kubectl("patch", "configmap", "any", "-n", site.namespace, "-p", patch)
+    site.eventually(site.installation_is("False"), "the inventory tells of it", 30)
+
+    answer = site.helm("install", "web", str(chart(site, UNLICENSED)))
+
+    assert "It is admitted because this version runs here" in answer.stderr
+    assert refused_image(site, answer), answer.stderr
 
 
 def running_image(team: Team) -> str:
