@@ -208,9 +208,10 @@ def _judge_chart(
         here = (subject.name, subject.version)
         ground = Ground.RUNS_HERE if here in ran_here.running else Ground.RAN_LICENSED
         if here in ran_here.running | ran_here.licensed:
+            it = "a version in this range" if isinstance(_read_version(subject), Constraint) else "this version"
             explanation = (
                 f"{chart} is not licensed{' any more' if here in ran_here.licensed else ''}: {shortfall.problem}. "
-                f"It is admitted because this version {'runs' if ground is Ground.RUNS_HERE else 'ran licensed'} here. "
+                f"It is admitted because {it} {'runs' if ground is Ground.RUNS_HERE else 'ran licensed'} here. "
                 f"{shortfall.remedy}."
             )
             return ChartVerdict(subject, Result.ALLOWED, ground, explanation=explanation)

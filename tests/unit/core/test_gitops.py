@@ -76,7 +76,9 @@ def test_version_that_ran_here_may_be_asked_for_again_also_by_a_range(versions, 
         running=frozenset({("acme-platform", "3.1.0"), ("acme-other", "3.2.0"), ("acme-platform", "no version")}),
         licensed=frozenset({("acme-platform", "3.0.0")}),
     )
-    assert verdict_on(versions, ran_here=ran_here).ground is ground
+    verdict = verdict_on(versions, ran_here=ran_here)
+    assert verdict.ground is ground
+    assert ("a version in this range r" in "".join(verdict.warnings)) is (verdict.permitted and "x" in versions)
 
 
 def test_charts_that_nobody_claims_need_no_license():
