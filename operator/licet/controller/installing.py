@@ -1,6 +1,7 @@
 """Making, writing and deleting Installations."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from licet.cluster.api import KubeApi
 from licet.cluster.errors import ApiError
@@ -15,7 +16,7 @@ from licet.core import bounds
 from licet.resources.base import GROUP, VERSION
 from licet.resources.installation import InstallationStatus
 
-_LOOK_AGAIN_SECONDS = 10.0
+_LOOK_AGAIN_SECONDS: Final = 10.0
 
 
 class Installer:

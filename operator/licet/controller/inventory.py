@@ -190,8 +190,7 @@ class Inventory:
         """Judge by the licenses, and of what never was licensed, by the BreakGlasses that were open at that time."""
         world = self._world
         release = ReleaseRef(key[1], tuple(map(world.namespace, world.sources.places(key))))
-        history = world.installations.get(key, InstallationRecord()).history
-        ran_licensed = {(entry.chart, entry.version) for entry in history if entry.licensed}
+        ran_licensed = {(entry.chart, entry.version) for entry in world.history(key) if entry.licensed}
         for subject in subjects:
             remembered = (subject.name, subject.version) in ran_licensed
             emergency = NO_EMERGENCY if remembered else world.emergency(key, revision.created)

@@ -132,9 +132,9 @@ class Reconciler:
     async def _reconcile_installation(self, key: InstallationKey, *, now: int) -> float | None:
         if self._inventory is None:
             return None
-        before = self._world.installations.get(key)
+        before = self._world.history(key)
         look_again = await self._inventory.reconcile(key, now=now)
-        if self._policies is not None and self._world.installations.get(key) != before:
+        if self._policies is not None and self._world.history(key) != before:
             self._policies.enqueue_all()  # they carry what once ran licensed
         return look_again
 

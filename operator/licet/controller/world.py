@@ -218,6 +218,10 @@ class World:
             if not products.isdisjoint(licensed):
                 yield installation
 
+    def history(self, installation: ReleaseKey) -> tuple[PastChart, ...]:
+        """Give what an Installation remembers."""
+        return self.installations.get(installation, InstallationRecord()).history
+
     # -- workloads -----------------------------------------------------------------------------------------------------
 
     def findings(self, source: Ref) -> tuple[Finding, ...]:
@@ -227,7 +231,7 @@ class World:
     def set_workload(self, ref: Ref, old: Workload | None, new: Workload | None) -> list[Ref]:
         """Take in a workload, or its deletion; gives the sources whose Installations may have to be written anew."""
         concerned = self.sources.set(ref, new)
-        if not any(True for _ in self.registry):
+        if not self.ledger.vendors:
             return []  # as at the start, when all workloads are heard of
         inside = (workload for _, workload in self.sources.within(ref))
         if any(needs_license(each, self.registry) for each in (old, *inside) if each is not None):
@@ -258,6 +262,8 @@ class World:
 
     def protected_sources(self, namespace: str | None = None) -> frozenset[Ref]:
         """Give the sources of all workloads, or of those of one namespace, that need a license."""
+        if not self.ledger.vendors:
+            return frozenset()
         return frozenset(
             self.sources.of(ref)
             for ref, workload in self.sources

@@ -13,9 +13,11 @@ from licet.cluster.resource import INSTALLATIONS, LICENSES, VENDORS
 from licet.controller.queue import Item, Kind
 from licet.controller.reconciling import Reconciler
 from licet.controller.releases import Revision
+from licet.controller.workloads import Ref, Workload
 from licet.core import bounds
 from licet.core.release import Storage
 from licet.core.timestamps import format_instant
+from licet.resources.installation import Source
 from scripted_server import ScriptedServer, page, refusal
 from support.admission import release_config_map, release_secret
 from support.helm_releases import release_document
@@ -137,8 +139,8 @@ def reconcile(api: KubeApi, cluster: Cluster):
         set_alarm=lambda _: None,
     )
 
-    async def reconcile(name: str = "platform") -> None:
-        await reconciler.reconcile(Item(Kind.INSTALLATION, "prod-eu", name))
+    async def reconcile(name: str = "platform") -> float | None:
+        return await reconciler.reconcile(Item(Kind.INSTALLATION, "prod-eu", name))
 
     return reconcile
 
@@ -381,3 +383,71 @@ async def test_break_glass_for_other_charts_let_nothing_in(cluster, reconcile):
     cluster.release(created=NOW + 60)
     await reconcile()
     assert cluster.reason() == "NoLicense"
+
+
+# -- workloads ---------------------------------------------------------------------------------------------------------
+
+DEPLOYMENT = Ref("prod-eu", "Deployment", "web")
+INSTALLATION = "/apis/licet.dev/v1alpha1/namespaces/prod-eu/installations/deployment.web"
+
+
+def deploy(cluster: Cluster, *images: str, **belongs: Ref) -> None:
+    world = cluster.known.world
+    world.set_workload(DEPLOYMENT, None, Workload(images=frozenset(images), **belongs))
+    world.sources.enlist(world.sources.of(DEPLOYMENT))
+
+
+async def test_license_that_was_not_heard_of_yet_is_looked_for_before_an_image_is_called_unlicensed(cluster, reconcile):
+    token = cluster.acme.token(exp=NOW + 100 * YEAR)
+    cluster.licenses = [cluster.known.stored(cluster.acme.license_manifest("acme-prod", token))]
+    deploy(cluster, "registry.example/acme-platform/api:1.0.0")
+    await reconcile("deployment.web")
+    _, status = json.loads(cluster.server.bodies[-1])
+    assert [image["license"] for image in status["value"]["images"]] == ["acme-prod"]
+    assert cluster.known.world.licensed["prod-eu", "deployment.web"] == {("acme", "acme-platform"): True}
+
+
+async def test_what_stays_unlicensed_is_written_once_and_the_licenses_are_read_once(cluster, reconcile):
+    deploy(cluster, "registry.example/acme-platform/api:1.0.0")
+    for _ in range(3):
+        await reconcile("deployment.web")
+    assert cluster.asked(f"PATCH {INSTALLATION}/status") == 1
+    assert cluster.asked(f"GET {LICENSES.path()}") == 1
+
+
+async def test_workloads_that_could_not_be_listed_are_not_taken_to_be_gone(cluster, reconcile):
+    cluster.known.install("deployment.web", source={"kind": "Deployment", "name": "web"})
+    cluster.known.world.workloads_listed = lambda: False
+    assert await reconcile("deployment.web") is not None, "it is looked at again"
+    assert cluster.server.requests == []
+    cluster.known.world.workloads_listed = lambda: True
+    assert await reconcile("deployment.web") is None
+    assert cluster.asked(f"DELETE {INSTALLATION}") == 1
+
+
+async def test_workload_of_a_release_that_is_recorded_elsewhere_is_handed_over(cluster, reconcile):
+    deploy(cluster, "registry.example/acme-platform/api:1.0.0", release=Ref("prod-us", "Release", "platform"))
+    document = release_document("web", "1.0.0", name="platform", namespace="prod-us")
+    obj = release_secret(document)
+    obj["metadata"] |= {"uid": "u-1", "resourceVersion": "1"}
+    cluster.stored[Storage.SECRET, obj["metadata"]["name"]] = obj
+    cluster.known.world.releases.set("prod-eu", None, Revision.read(Storage.SECRET, obj))
+    await reconcile()
+    assert Item(Kind.INSTALLATION, "prod-eu", "deployment.web") in cluster.known.asked_for()
+    _, status = json.loads(cluster.server.bodies[-1])
+    assert [image["tag"] for image in status["value"]["images"]] == ["1.0.0"]
+
+
+async def test_source_is_told_in_full_and_by_flux_as_flux_knows_it(cluster, reconcile):
+    tracked = Ref("prod-eu", "Application", "argocd_shop")
+    deploy(cluster, "registry.example/acme-platform/api:1.0.0", application=tracked)
+    [(_, name)] = [cluster.known.world.sources.installation(tracked)]
+    await reconcile(name)
+    source = cluster.known.world.installations["prod-eu", name].source
+    assert source == Source(kind="Application", name="shop", namespace="argocd")
+    flux = Ref("flux", "HelmRelease", "shop")
+    deploy(cluster, release=Ref("prod-eu", "Release", "platform"), helm_release=flux)
+    cluster.release()
+    await reconcile()
+    source = cluster.known.world.installations[KEY].source
+    assert source == Source(kind="HelmRelease", name="shop", namespace="flux")

@@ -57,3 +57,14 @@ def test_break_glass_is_exported_while_it_is_open():
         for status, value in (("True", 1), ("False", None)):
             known.take(BREAK_GLASSES, manifest | {"status": {"conditions": [active | {"status": status}]}})
             assert prometheus_client.REGISTRY.get_sample_value("licet_break_glass_open", labels) == value
+
+
+def test_installation_is_exported_by_product_with_whether_it_is_licensed():
+    known = KnownWorld()
+    known.install("deployment.web", source={"kind": "Deployment", "name": "web"})
+    known.world.licensed["prod-eu", "deployment.web"] = {("acme", "acme-platform"): True, ("globex", "db"): False}
+    labels = {"namespace": "prod-eu", "installation": "deployment.web", "kind": "Deployment"}
+    with exported(known.world):
+        for vendor, product, value in (("acme", "acme-platform", 1), ("globex", "db", 0)):
+            sought = labels | {"vendor": vendor, "product": product}
+            assert prometheus_client.REGISTRY.get_sample_value("licet_installation_licensed", sought) == value

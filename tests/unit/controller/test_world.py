@@ -2,8 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licet.cluster.resource import ENTITLEMENTS, LICENSES
+from licet.cluster.resource import ENTITLEMENTS, LICENSES, VENDORS
+from licet.controller.queue import Item, Kind
 from licet.controller.releases import Revision
+from licet.controller.workloads import Ref, Workload
 from licet.controller.world import World
 from licet.core.namespaces import Namespace
 from licet.core.reasons import State
@@ -192,6 +194,62 @@ def test_all_releases_are_looked_at_again_once_something_else_is_protected(known
         known.world.subjects["prod-eu", release] = {release: ()}
     assert known.world.forget_subjects() == {("prod-eu", "platform"), ("prod-eu", "web")}
     assert known.world.subjects == {}
+
+
+# -- workloads ---------------------------------------------------------------------------------------------------------
+
+API = "registry.example/acme-platform/api:1.0.0"
+DEPLOYMENT, POD = Ref("prod-eu", "Deployment", "web"), Ref("prod-eu", "Pod", "web-1")
+
+
+def put(known, ref: Ref, workload: Workload | None, before: Workload | None = None) -> list[Ref]:
+    return known.world.set_workload(ref, before, workload)
+
+
+def test_workload_that_needs_a_license_concerns_its_source(known):
+    needy = Workload(images=frozenset({API}))
+    assert put(known, DEPLOYMENT, needy) == [DEPLOYMENT]
+    assert put(known, POD, Workload(owner=DEPLOYMENT)) == [], "that changes nothing"
+    assert put(known, DEPLOYMENT, Workload(), needy) == [DEPLOYMENT]
+    assert put(known, DEPLOYMENT, None, Workload()) == []
+
+
+def test_workload_concerns_its_source_if_what_it_made_needs_a_license(known):
+    put(known, POD, Workload(images=frozenset({API}), owner=DEPLOYMENT))
+    assert put(known, DEPLOYMENT, Workload()) == [DEPLOYMENT]
+
+
+def test_every_change_of_what_has_an_installation_is_looked_at(known):
+    known.install("deployment.web")
+    assert put(known, DEPLOYMENT, Workload(images=frozenset({"nginx:1"}))) == [DEPLOYMENT]
+
+
+def test_before_any_vendor_is_known_no_workload_concerns_anything():
+    known = KnownWorld()
+    assert put(known, DEPLOYMENT, Workload(images=frozenset({API}))) == []
+    known.take(VENDORS, VendorSimulator().vendor_manifest())
+    assert Item(Kind.INVENTORY) in known.asked_for()
+    assert known.world.protected_sources() == {DEPLOYMENT}
+    assert known.world.protected_sources("test") == frozenset()
+
+
+def test_release_that_comes_or_goes_concerns_whatever_its_workloads_were_part_of(known):
+    release = Revision(Storage.SECRET, "web.v1", "u-1", "web", 1, "deployed")
+    claim = Ref("prod-eu", "Release", "web")
+    put(known, DEPLOYMENT, Workload(images=frozenset({API}), release=claim))
+    put(known, POD, Workload(images=frozenset({"nginx:1"}), release=claim))
+    assert known.world.set_revision("prod-eu", None, release) == ({("prod-eu", "web")}, {DEPLOYMENT})
+    later = Revision(Storage.SECRET, "web.v2", "u-2", "web", 2, "deployed")
+    assert known.world.set_revision("prod-eu", None, later) == ({("prod-eu", "web")}, frozenset())
+    known.world.set_revision("prod-eu", later, None)
+    assert known.world.set_revision("prod-eu", release, None) == ({("prod-eu", "web")}, {DEPLOYMENT})
+
+
+def test_licenses_concern_what_is_installed_of_their_product(known, acme):
+    known.world.licensed["prod-eu", "deployment.web"] = {("acme", "acme-platform"): False}
+    known.world.licensed["prod-eu", "deployment.other"] = {("globex", "db"): True}
+    known.license("acme-prod", acme.token())
+    assert known.assess().installations == {("prod-eu", "deployment.web")}
 
 
 def test_secret_is_of_interest_while_a_license_refers_to_it(known):
