@@ -89,6 +89,7 @@ def test_a_release_comes_in_while_it_is_open_and_everybody_can_see_that(site: Te
     site.eventually(lambda: status(site, name).get("useCount") == 1, "it is counted")
     (use,) = status(site, name)["uses"]
     assert (use["revision"], use["charts"]) == (1, [{"name": site.product, "version": "3.1.0"}])
+    site.eventually(lambda: {"Open", "Used"} <= set(events(site, name)), "both are Events")
     (row,) = [line for line in licet(site, "break-glass", "list").stdout.splitlines() if line.startswith(name)]
     assert row.split()[1:4] == [site.namespace, "web", user(site.sandbox)]
     checked = licet(site, "check", site.product, "3.2.0", "-n", site.namespace, "--release", "web")
@@ -222,6 +223,13 @@ def test_workloads_of_the_release_come_in_as_well_and_their_images_are_not_remem
     policy = site.get("workloadpolicy", site.vendor.name)
     assert policy is not None
     assert policy["spec"]["past"] == []
+
+
+def events(site: Team, name: str) -> list[str]:
+    """Give the reasons of the Events about a BreakGlass, which Kubernetes has in this namespace."""
+    about = f"--field-selector=involvedObject.kind=BreakGlass,involvedObject.name={name}"
+    found = json.loads(site.kubectl("get", "events", "-n", "default", about, "-o", "json"))
+    return [each["reason"] for each in found["items"]]
 
 
 def made_of(image: str, **metadata: Any) -> dict[str, Any]:
