@@ -12,7 +12,8 @@ from licet.cluster.events import EventRecorder, EventType, Regarding
 from licet.cluster.resource import BREAK_GLASSES
 from licet.controller.observed import Observed
 from licet.controller.queue import Item, Kind
-from licet.controller.world import BreakGlassRecord, World
+from licet.controller.uses import BreakGlassRecord
+from licet.controller.world import World
 from licet.controller.writer import StatusWriter
 from licet.core import bounds
 from licet.core.breakglass import BreakGlass, products

@@ -18,7 +18,8 @@ from licet.cluster.resource import BREAK_GLASSES, ENTITLEMENTS, INSTALLATIONS, L
 from licet.controller.entitlements import EntitlementRecord
 from licet.controller.observed import Observed
 from licet.controller.queue import Item, Kind
-from licet.controller.world import BreakGlassRecord, InstallationRecord, World
+from licet.controller.uses import BreakGlassRecord
+from licet.controller.world import InstallationRecord, World
 from licet.core.allocation import Key
 
 _KINDS: Final = {

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from licet.cluster.ledger import Ledger
-from licet.cluster.records import LicenseRecord, read_break_glass
+from licet.cluster.records import LicenseRecord
 from licet.cluster.resource import BREAK_GLASSES, ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS, Resource
 from licet.controller.children import Children
 from licet.controller.entitlements import EntitlementRecord, Entitlements, ProductKey
@@ -16,17 +16,16 @@ from licet.controller.images import RunningImages
 from licet.controller.observed import Observed, digest
 from licet.controller.releases import ReleaseKey, Releases, Revision
 from licet.controller.sources import Sources
+from licet.controller.uses import BreakGlassRecord
 from licet.controller.workloads import Ref, Workload
-from licet.core import bounds
 from licet.core.allocation import Allocation, Key, Reservation, allocate
-from licet.core.breakglass import BreakGlass, Emergency
+from licet.core.breakglass import Emergency
 from licet.core.evaluate import Rights, evaluate
 from licet.core.licenses import Assessment, CountingLicense
 from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
 from licet.core.subjects import Subject
 from licet.core.vendors import VendorRegistry
-from licet.resources.breakglass import BreakGlassStatus, BreakGlassUse
 from licet.resources.installation import RELEASE_KINDS, InstallationStatus, PastChart, Source, SourceKind
 from licet.resources.workloadpolicy import ENFORCEMENT_LABEL
 
@@ -52,31 +51,6 @@ class InstallationRecord:
         """Read an Installation as the API server gives it."""
         status = InstallationStatus.model_validate(obj.get("status") or {})
         return cls(status.first_seen, status.history, status.source)
-
-
-@dataclass(frozen=True, slots=True)
-class BreakGlassRecord:
-    """A BreakGlass, and what of its status is carried on."""
-
-    break_glass: BreakGlass
-    uses: tuple[BreakGlassUse, ...] = ()  # in the order of time
-    use_count: int = 0
-
-    @classmethod
-    def read(cls, obj: Mapping[str, Any]) -> Self:
-        """Read a BreakGlass as the API server gives it."""
-        status = BreakGlassStatus.model_validate(obj.get("status") or {})
-        return cls(read_break_glass(obj), status.uses, status.use_count)
-
-    def with_use(self, use: BreakGlassUse) -> Self:
-        """Take in a use, unless it is one of those that are known, or older than the last of these."""
-        full = len(self.uses) == bounds.BREAK_GLASS_USES
-        if any((each.revision, each.at) == (use.revision, use.at) for each in self.uses) or (
-            full and use.at < self.uses[0].at
-        ):
-            return self
-        uses = sorted((*self.uses, use), key=lambda each: (each.at, each.revision))
-        return replace(self, uses=tuple(uses[-bounds.BREAK_GLASS_USES :]), use_count=self.use_count + 1)
 
 
 @dataclass(frozen=True, slots=True)
