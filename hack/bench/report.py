@@ -55,7 +55,7 @@ def drawings(results: Results) -> dict[str, str]:
         for size in Size:
             for clients in CLIENTS:
                 medians = _medians(rounds[size, Subject.LICENSED, clients])
-                values = {name: value / medians[NONE] for name, value in medians.items() if medians.get(NONE)}
+                values = {name: medians[name] / medians[NONE] for name in _ORDER if {name, NONE} <= medians.keys()}
                 groups[f"{size}, {clients} client{'s' if clients > 1 else ''}"] = values
         labels = Labels(
             "Time to create a licensed release, as a multiple of that with no admission control", "", "times"
