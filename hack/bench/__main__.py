@@ -37,13 +37,12 @@ def main() -> int:
             case "instructions":
                 return _check_instructions(renew=arguments.renew)
             case _:
-                _measure(arguments)
+                return _measure(arguments)
     except (SandboxError, ControlPlaneError, instructions.CountingError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,21 +59,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measure(arguments: argparse.Namespace) -> None:
+def _measure(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     results: dict[str, Any] = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
     results["machine"] = (
         f"{_cores()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     )
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    code = 0
     for part in arguments.parts or _PARTS:
-        results[part] = _PARTS[part](arguments)
+        try:
+            results[part] = _PARTS[part](arguments)
+        except (SandboxError, ControlPlaneError) as error:  # what was measured so far, perhaps for an hour, is kept
+            say(f"{part} could not be measured: {error}")
+            code = 1
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
     text = report.markdown(results)
     print(text)
     if arguments.page:
         write_page(PAGE, text, report.drawings(results))
     say(f"done after {duration(time.monotonic() - started)}; the figures are in {arguments.json}")
+    return code
 
 
 def write_page(page: Path, text: str, drawings: dict[str, str]) -> None:

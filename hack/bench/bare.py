@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import aiohttp
 
+from sandbox import SandboxError
+
 _TIMEOUT_SECONDS: Final = 60.0
 
 
@@ -33,12 +35,16 @@ def send(kubeconfig: Path, groups: Sequence[Sequence[Call]], *, connections: int
     """Sends groups of calls, each group in its order, and gives how many seconds that took.
 
     Raises:
-        OSError, aiohttp.ClientError: the API server can't be reached, or refuses one.
+        SandboxError: the API server can't be reached, or refuses one.
     """
     config = json.loads(kubeconfig.read_text())
     server = config["clusters"][0]["cluster"]["server"]
     headers, context = _credentials(kubeconfig.parent, config)
-    return asyncio.run(_send(server, headers, context, groups, connections))
+    try:
+        return asyncio.run(_send(server, headers, context, groups, connections))
+    except* (OSError, aiohttp.ClientError) as errors:
+        first = errors.exceptions[0]
+    raise SandboxError(f"the bare client failed: {first!r}")
 
 
 async def _send(

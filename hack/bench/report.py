@@ -1,5 +1,6 @@
 """What is told of measurements: tables in Markdown, drawings, and whether the goals are met."""
 
+import itertools
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,7 +91,8 @@ def _rounds(samples: Iterable[Sample]) -> dict[_Cell, list[dict[str, float]]]:
     found: defaultdict[_Cell, defaultdict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for sample in samples:
         found[sample.size, sample.subject, sample.clients][sample.round][sample.arm] = sample.p50_ms
-    return {cell: list(rounds.values()) for cell, rounds in found.items()}
+    cells = itertools.product(Size, Subject, CLIENTS)  # whatever the order was in which they were measured
+    return {cell: list(found[cell].values()) for cell in cells if cell in found}
 
 
 def _medians(rounds: Iterable[Mapping[str, float]]) -> dict[str, float]:
