@@ -191,7 +191,7 @@ async def test_review_that_takes_too_long_is_left_to_the_failure_policy(served):
 )
 async def test_time_to_decide_is_a_share_of_what_the_api_server_waits(served, told, budget):
     await served.post(path=f"?timeout={told}")
-    assert served.budgets == [pytest.approx(budget, abs=0.1)]
+    assert 0.6 * budget < served.budgets[0] <= budget  # less what it took to read the request
 
 
 async def test_error_of_the_gates_own_is_an_error_and_harms_no_other_review(served):
@@ -205,11 +205,12 @@ async def test_error_of_the_gates_own_is_an_error_and_harms_no_other_review(serv
 
 
 async def test_silent_connection_is_dropped(served, monkeypatch):
-    monkeypatch.setattr(server_module, "_FIRST_REQUEST_SECONDS", 0.05)
-    reader, writer = await served.raw()
-    writer.write(b"POST /validate HTTP/1.1\r\nHost: x\r\n")  # and no more
-    assert await reader.read() == b""
-    writer.close()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(server_module, "_FIRST_REQUEST_SECONDS", 0.05)
+        reader, writer = await served.raw()
+        writer.write(b"POST /validate HTTP/1.1\r\nHost: x\r\n")  # and no more
+        assert await reader.read() == b""
+        writer.close()
     assert (await served.post())[0] == 200
 
 
@@ -218,7 +219,7 @@ async def test_handshake_that_never_comes_is_dropped(served, monkeypatch):
     server = await WebhookServer.bind("127.0.0.1", 0, served.certificate.context)
     await server.serve(allow)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    assert await asyncio.wait_for(reader.read(), 2) == b""
+    assert await asyncio.wait_for(reader.read(), 30) == b""
     writer.close()
     await server.close(1)
 
@@ -255,7 +256,7 @@ async def test_many_connections_at_once_are_all_answered(served):
 
 
 async def test_few_large_bodies_are_in_memory_at_once(served, monkeypatch):
-    monkeypatch.setattr(server_module, "_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(server_module, "_BODY_SECONDS", 0.5)
     starts = [await served.raw() for _ in range(server_module._LARGE_BODIES)]
     for _, writer in starts:
         writer.write(head(bounds.REVIEW_BYTES))
@@ -317,7 +318,7 @@ async def test_close_waits_for_reviews_in_flight_and_takes_no_new_ones(served):
         await served.client.post(url, data=BODY, headers=JSON)
     finish.set()
     assert (await in_flight)[0] == 200
-    await asyncio.wait_for(closing, 2)
+    await asyncio.wait_for(closing, 30)
 
 
 async def test_close_gives_up_on_reviews_that_do_not_end(served):
@@ -328,6 +329,6 @@ async def test_close_gives_up_on_reviews_that_do_not_end(served):
     served.answer = hang
     stuck = asyncio.create_task(served.post())
     await asyncio.sleep(0.05)
-    await asyncio.wait_for(served.server.close(0.05), 2)
+    await asyncio.wait_for(served.server.close(0.05), 30)
     with pytest.raises(aiohttp.ClientError):
         await stuck
