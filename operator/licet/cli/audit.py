@@ -1,7 +1,7 @@
 """`licet audit`: what is installed of licensed products under which license, and what is not licensed."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from typing import Final
 
@@ -109,15 +109,20 @@ def _lines(found: Audit, sums: Sequence[Total], listed: Sequence[Entry], finding
         headers = ("VENDOR", "PRODUCT", "LICENSE", "INSTALLATIONS", "CHARTS", "IMAGES", "FINDINGS")
         yield table(headers, [["" if value is None else value for value in astuple(each)] for each in sums])
     yield f"\n{click.style('Findings', bold=True)}"
-    for entry in findings:
-        since = f", since {format_instant(entry.since)}" if entry.since is not None else ""
-        place = "/".join(entry.installation)
-        yield f"Installation {printable(f'{place} ({entry.reason}{since}): {entry.message}')}"
-    if not findings:
-        yield "none"
+    yield from finding_lines(findings) or ["none"]
     if found.break_glasses:
         yield f"\n{click.style('Break-glass', bold=True)}\n{object_table(BREAK_GLASSES, found.break_glasses)}"
     yield from (f"\nnote: {printable(note)}" for note in found.notes)
+
+
+def finding_lines(findings: Iterable[Entry]) -> list[str]:
+    """Say what is not licensed, and what to do: once for all of an Installation that have the same to say."""
+    lines: dict[str, None] = {}
+    for entry in findings:
+        since = f", since {format_instant(entry.since)}" if entry.since is not None else ""
+        place = "/".join(entry.installation)
+        lines[f"Installation {printable(f'{place} ({entry.reason}{since}): {entry.message}')}"] = None
+    return list(lines)
 
 
 def _table(entries: Sequence[Entry]) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from licet.cli.audit import finding_lines
 from licet.cli.inventory import Entry, ItemType, Total, Verified, list_entries, totals
 from licet.core.namespaces import Namespace
 from licet.core.timestamps import format_instant
@@ -182,3 +183,11 @@ def test_what_came_in_by_a_break_glass_is_told_so(acme: VendorSimulator) -> None
     assert (entry.licensed, entry.reason, entry.message) == (False, "BreakGlass", "let in by BreakGlass web-1")
     entry = only(found, verified(acme, charts=[{"name": "acme-platform", "versions": "3.x"}]))
     assert entry.message.endswith("it may run by License acme-prod now.")
+
+
+def test_same_finding_about_several_items_of_an_installation_is_told_once() -> None:
+    found = installation(chart("3.1.0", None), image("3.1.0", None), licensed=False)
+    since = format_instant(NOW - DAY)
+    assert finding_lines(list_entries([found], None)) == [
+        f"Installation prod-eu/web (NoLicense, since {since}): it is not licensed. Apply a license."
+    ]
