@@ -37,7 +37,7 @@ def read_application(obj: bytes | msgspec.Raw) -> tuple[InstallRequest, ...]:
     """Read what an Application asks for in this cluster: one request for each release that it renders.
 
     Raises:
-        GitOpsError: it is not what its definition describes.
+        GitOpsError: it is not what its definition describes, or has too many sources.
     """
     found = _decode(_APPLICATION, obj, APPLICATION)
     return _requests(APPLICATION, found.metadata.name, [found.spec])
@@ -47,7 +47,7 @@ def read_application_set(obj: bytes | msgspec.Raw) -> tuple[InstallRequest, ...]
     """Read what the Applications of an ApplicationSet are going to ask for, in as far as it can be told.
 
     Raises:
-        GitOpsError: it is not what its definition describes, or has too many generators.
+        GitOpsError: it is not what its definition describes, or has too many generators or sources.
     """
     found = _decode(_APPLICATION_SET, obj, APPLICATION_SET)
     if found.spec.template_patch:
@@ -57,20 +57,26 @@ def read_application_set(obj: bytes | msgspec.Raw) -> tuple[InstallRequest, ...]
 
 def _requests(kind: str, name: str, specs: Iterable["_ApplicationSpec"]) -> tuple[InstallRequest, ...]:
     charts: dict[tuple[str, str], list[RequestedChart]] = {}
-    for spec in specs:
-        namespace = spec.destination.namespace
-        if not _is_here(spec.destination) or not namespace or _PARAMETER in namespace:
-            continue
-        for source in _sources(spec):
-            chart = _chart(source)
-            if chart is not None:
-                release = (source.helm or _Helm()).release_name or name
-                charts.setdefault((release, namespace), []).append(chart)
+    for count, (namespace, source) in enumerate(_sources_here(specs), start=1):
+        if count > bounds.GITOPS_SOURCES:
+            raise GitOpsError(f"it has more than {bounds.GITOPS_SOURCES} sources; split it up")
+        chart = _chart(source)
+        if chart is not None:
+            release = (source.helm or _Helm()).release_name or name
+            charts.setdefault((release, namespace), []).append(chart)
     described = f'{kind} "{name}"'
     return tuple(
         InstallRequest(described, release, (namespace,), tuple(dict.fromkeys(asked)))
         for (release, namespace), asked in charts.items()
     )
+
+
+def _sources_here(specs: Iterable["_ApplicationSpec"]) -> Iterator[tuple[str, "_Source"]]:
+    """Give the sources of what goes to this cluster, each with the namespace that it goes to."""
+    for spec in specs:
+        namespace = spec.destination.namespace
+        if _is_here(spec.destination) and namespace and _PARAMETER not in namespace:
+            yield from ((namespace, source) for source in _sources(spec))
 
 
 def _is_here(destination: "_Destination") -> bool:
@@ -137,7 +143,7 @@ def _laid_over(overlay: _T, base: _T) -> _T:
 def _decode(decoder: "msgspec.json.Decoder[_T]", obj: bytes | msgspec.Raw, kind: str) -> _T:
     try:
         return decoder.decode(obj)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GitOpsError(f"it is no {kind} that Argo CD can read: {error}") from None
 
 

@@ -56,6 +56,7 @@ CHART_NAME_LENGTH: Final = 250  # `helm package` makes a file NAME-VERSION.tgz, 
 # -- objects of GitOps tools -------------------------------------------------------------------------------------------
 GITOPS_CHARTS: Final = 64  # with a claim on them, that one object asks for
 GITOPS_GENERATORS: Final = 256  # of an ApplicationSet
+GITOPS_SOURCES: Final = 1024  # of one object, those counted again that a generator's template takes over
 GITOPS_BOUNDS: Final = 8  # versions that a range asked for and one that is licensed name together
 
 # -- chart packages and directories ------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def read_helm_release(obj: bytes | msgspec.Raw) -> HelmRelease | None:
     """
     try:
         found = _HELM_RELEASE.decode(obj)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GitOpsError(f"it is no {KIND} that Flux can read: {error}") from None
     spec, metadata = found.spec, found.metadata
     if spec.kube_config is not None:

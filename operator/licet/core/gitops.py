@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from licet.core.charts import pinned_version, read_version, read_versions
 from licet.core.semver import Constraint
 from licet.core.subjects import Claims, Origin, Subject
-from licet.core.verdict import RanHere, Result, Verdict
+from licet.core.verdict import RanHere, Verdict, decisive
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,22 @@ class InstallRequest:
     """All that the release is to name: where its objects go, and where Helm keeps it."""
     charts: tuple[RequestedChart, ...]
 
-    def beyond(self, earlier: Iterable["InstallRequest"]) -> "InstallRequest":
-        """Give what of this the requests that the object made before do not ask for in the same place."""
-        known = {chart for each in earlier if (each.release, each.namespaces) == self._place for chart in each.charts}
-        return replace(self, charts=tuple(chart for chart in self.charts if chart not in known))
-
     @property
-    def _place(self) -> tuple[str, tuple[str, ...]]:
+    def place(self) -> tuple[str, tuple[str, ...]]:
+        """Where the charts are to be: the name of the release, and its namespaces."""
         return self.release, self.namespaces
+
+
+def added(asked: Iterable[InstallRequest], earlier: Iterable[InstallRequest]) -> tuple[InstallRequest, ...]:
+    """Give what an object asks for that it did not ask for earlier in the same place, without requests for nothing."""
+    known: dict[tuple[str, tuple[str, ...]], set[RequestedChart]] = {}
+    for each in earlier:
+        known.setdefault(each.place, set()).update(each.charts)
+    new = (
+        replace(each, charts=tuple(chart for chart in each.charts if chart not in known.get(each.place, ())))
+        for each in asked
+    )
+    return tuple(each for each in new if each.charts)
 
 
 def find_requested(request: InstallRequest, claims: Claims) -> tuple[Subject, ...]:
@@ -85,12 +93,15 @@ def recalled(ran_here: RanHere, subjects: Iterable[Subject]) -> RanHere:
 
 
 def unite(verdicts: Sequence[Verdict]) -> Verdict:
-    """Make one verdict of those, at least one, on everything that an object asks for: the severest decides."""
-    decisive = max(verdicts, key=lambda verdict: list(Result).index(verdict.result))
+    """Make one verdict of those, at least one, on everything that an object asks for."""
+    charts = tuple(chart for verdict in verdicts for chart in verdict.charts)
+    if not charts:
+        return verdicts[0]
+    first = decisive(charts)
     return Verdict(
-        result=decisive.result,
-        ground=decisive.ground,
-        charts=tuple(chart for verdict in verdicts for chart in verdict.charts),
+        result=first.result,
+        ground=first.ground,
+        charts=charts,
         message=" ".join(verdict.message for verdict in verdicts if verdict.message),
         warnings=tuple(warning for verdict in verdicts for warning in verdict.warnings),
     )

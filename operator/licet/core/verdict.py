@@ -152,10 +152,10 @@ def judge(
     charts = tuple(_judge_chart(subject, release, registry, assessment, ran_here, emergency) for subject in subjects)
     if not charts:
         return Verdict(Result.ALLOWED, Ground.NOT_PROTECTED)
-    decisive = max(charts, key=lambda chart: (list(Result).index(chart.result), chart.ground is Ground.BREAK_GLASS))
+    first = decisive(charts)
     return Verdict(
-        result=decisive.result,
-        ground=decisive.ground,
+        result=first.result,
+        ground=first.ground,
         charts=charts,
         message=" ".join(chart.explanation for chart in charts if chart.result is Result.DENIED),
         warnings=tuple(
@@ -166,6 +166,11 @@ def judge(
             and _enforcement(chart.subject.claim, registry) is not Enforcement.AUDIT
         ),
     )
+
+
+def decisive(charts: Iterable[ChartVerdict]) -> ChartVerdict:
+    """Give the chart, of at least one, that decides about all: by the severest result, then by a BreakGlass."""
+    return max(charts, key=lambda chart: (list(Result).index(chart.result), chart.ground is Ground.BREAK_GLASS))
 
 
 def covering_license(subject: Subject, namespaces: Sequence[Namespace], assessment: Assessment) -> Contribution | None:

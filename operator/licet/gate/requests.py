@@ -14,7 +14,7 @@ import msgspec
 from licet.cluster.events import Regarding
 from licet.core import argocd, bounds, flux
 from licet.core.errors import GitOpsError
-from licet.core.gitops import InstallRequest, RequestedChart, find_requested, recalled, unite
+from licet.core.gitops import InstallRequest, RequestedChart, added, find_requested, recalled, unite
 from licet.core.verdict import Ground, RanHere, ReleaseRef, Result, Verdict, judge
 from licet.gate.cache import Cache, Facts, Place
 from licet.gate.deliberation import Decision, Deliberation, Judgement
@@ -82,12 +82,14 @@ class RequestJudge:
         kind = (request.kind.group, request.kind.kind)
         earlier = request.old_object if request.operation == _UPDATE else None
         if kind == _FLUX:
-            asked = await self._helm_release(request.object, earlier)
-        else:
-            read = _ARGO_CD[kind]
+            return await self._helm_release(request.object, earlier)
+        read = _ARGO_CD[kind]
+        asked = read(request.object)
+        try:
             before = read(earlier) if earlier is not None else ()
-            asked = [each.beyond(before) for each in read(request.object)]
-        return [each for each in asked if each.charts]
+        except GitOpsError:  # it was there before licet; what makes it one that can be read is judged as a whole
+            before = ()
+        return added(asked, before)
 
     async def _helm_release(self, obj: msgspec.Raw, earlier: msgspec.Raw | None) -> Sequence[InstallRequest]:
         found = flux.read_helm_release(obj)
@@ -101,7 +103,7 @@ class RequestJudge:
                 "give it another storageNamespace"
             )
         asked = found.with_chart(await self._chart_of(found.source)) if found.source else found.request
-        return (asked.beyond((before.request,) if before else ()),)
+        return added([asked], [before.request] if before else ())
 
     async def _judge(self, request: AdmissionRequest, asked: Sequence[InstallRequest], deadline: float) -> Judgement:
         registry = self._deliberation.registry

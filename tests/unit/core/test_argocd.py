@@ -155,6 +155,20 @@ def test_too_many_generators_are_said_to_be_too_many():
         read_set(*([{"list": {}}] * (bounds.GITOPS_GENERATORS + 1)))
 
 
+def test_too_many_sources_are_said_to_be_too_many_also_when_generators_multiply_them():
+    half = [source()] * (bounds.GITOPS_SOURCES // 2)
+    template, overlay = application(sources=half)["spec"], {"spec": {"destination": {"namespace": "prod-us"}}}
+    assert len(read_set({"list": {"template": overlay}}, template=template)) == 2
+    with pytest.raises(GitOpsError, match="sources; split it up"):
+        read_set(*[{"list": {"template": overlay}}] * 2, template=template)
+
+
+def test_what_is_nested_too_deep_to_be_read_is_said_to_be_none():
+    plugin = b"[" * 100_000 + b"]" * 100_000
+    with pytest.raises(GitOpsError, match="no ApplicationSet that Argo CD can read"):
+        read_application_set(b'{"metadata":{"name":"a"},"spec":{"template":{},"generators":[{"plugin":%b}]}}' % plugin)
+
+
 def test_template_of_a_generator_that_can_not_be_read_is_said_to_be_none():
     with pytest.raises(GitOpsError, match="template of a generator"):
         read_set({"list": {"template": {"spec": {"sources": 1}}}})

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from licet.core import bounds
 from licet.core.coverage import VersionSet
-from licet.core.gitops import InstallRequest, RequestedChart, find_requested, recalled, unite
+from licet.core.gitops import InstallRequest, RequestedChart, added, find_requested, recalled, unite
 from licet.core.intervals import overlap
 from licet.core.namespaces import Namespace
 from licet.core.semver import Constraint, Version
@@ -108,14 +108,15 @@ def test_what_has_no_name_or_version_tells_of_no_chart(path, versions):
 
 def test_update_is_judged_for_what_it_adds():
     request = request_for(("a", "1"), ("b", "2"))
-    assert request.beyond([]) == request
-    assert request.beyond([request_for(("a", "1"), ("b", "1"))]) == request_for(("b", "2"))
+    assert added([request], []) == (request,)
+    assert added([request], [request_for(("a", "1"), ("b", "1"))]) == (request_for(("b", "2")),)
+    assert added([request], [request]) == ()
 
 
 @pytest.mark.parametrize("elsewhere", [{"release": "other"}, {"namespaces": ("prod-us",)}])
 def test_what_was_asked_for_in_another_place_is_new_here(elsewhere):
     request = request_for(("a", "1"))
-    assert request.beyond([request_for(("a", "1"), **elsewhere)]) == request
+    assert added([request], [request_for(("a", "1"), **elsewhere)]) == (request,)
 
 
 def test_severest_of_several_verdicts_decides_and_nothing_is_lost():
@@ -123,6 +124,13 @@ def test_severest_of_several_verdicts_decides_and_nothing_is_lost():
     united = unite([kind, stern, kind])
     assert (united.result, united.ground, united.message) == (stern.result, stern.ground, stern.message)
     assert united.charts == (*kind.charts, *stern.charts, *kind.charts)
+
+
+def test_what_needs_no_license_hides_no_reason_of_what_does():
+    free = Verdict(Result.ALLOWED, Ground.NOT_PROTECTED)
+    running = verdict_on("3.1.0", ran_here=RanHere(running=frozenset({("acme-platform", "3.1.0")})))
+    assert unite([free, running, verdict_on("2.4.1")]).ground is Ground.RUNS_HERE
+    assert unite([free, free]) == free
 
 
 # -- ranges ------------------------------------------------------------------------------------------------------------

@@ -248,6 +248,13 @@ async def test_more_protected_charts_than_are_looked_into_are_refused(scene):
     assert (await scene.decide_on(application(sources=others))).judgement.denial is None
 
 
+async def test_object_that_had_more_than_is_looked_into_may_be_made_smaller(scene):
+    scene.license()
+    crowded = application_set("web", *[{"list": {}}] * (bounds.GITOPS_GENERATORS + 1))
+    assert "generators; split it up" in (await scene.decide_on(crowded)).judgement.denial
+    assert (await scene.decide_on(application_set("web", {"list": {}}), crowded)).judgement.denial is None
+
+
 async def test_several_charts_are_decided_together(scene):
     scene.license()
     sources = [source(), source(version="3.1.0"), source(version="3.2.0", helm={"releaseName": "other"})]
