@@ -82,6 +82,8 @@ def read_review(body: bytes | bytearray) -> AdmissionRequest:
         raise ReviewError(f"not an {_KIND} of {_API_VERSION}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ReviewError(f"not JSON: {error}") from None
+    except RecursionError as error:  # of what is nested deeper than any object that is of use
+        raise ReviewError(f"not an {_KIND} that can be read: {error}") from None
 
 
 def release_object(request: AdmissionRequest) -> ReleaseObject | None:

@@ -84,6 +84,12 @@ def test_anything_but_a_review_of_v1_is_refused(body):
         read_review(body)
 
 
+def test_review_of_what_is_nested_too_deep_is_refused():
+    deep = b"[" * 100_000 + b"]" * 100_000
+    with pytest.raises(ReviewError, match="not an AdmissionReview that can be read"):
+        read_review(encoded(review(SECRET | {"data": "DEEP"})).replace(b'"DEEP"', deep))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
