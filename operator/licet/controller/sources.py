@@ -25,6 +25,7 @@ InstallationKey = tuple[str, str]  # namespace and name
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123 subdomain
 _NAME_LENGTH: Final = 253
+_DEPTH: Final = 16  # objects on the way from a workload to its source; operators of operators make it five
 _SHORT_DIGEST: Final = 10
 _NAMED_ALONE: Final = frozenset({*WORKLOAD_KINDS, SourceKind.APPLICATION})
 
@@ -42,7 +43,7 @@ class Sources:
 
     def set(self, ref: Ref, workload: Workload | None) -> frozenset[Ref]:
         """Take in a workload, or its deletion; gives the sources that this concerns."""
-        concerned = {self.of(ref)} if ref in self._workloads or ref in self._inside else set()
+        concerned = self._sources_within(ref)
         for parent in _parents(self._workloads.pop(ref, None)):
             self._inside[parent].discard(ref)
             if not self._inside[parent]:
@@ -51,8 +52,7 @@ class Sources:
             self._workloads[ref] = workload
             for parent in _parents(workload):
                 self._inside[parent].add(ref)
-            concerned.add(self.of(ref))
-        return frozenset(concerned)
+        return concerned | self._sources_within(ref)
 
     def set_place(self, release: ReleaseKey, namespace: str) -> frozenset[Ref]:
         """Take in to which namespace a release says it installs; gives the sources that its workloads had before."""
@@ -71,7 +71,10 @@ class Sources:
     def forget_places(self, release: ReleaseKey) -> None:
         """Take in that there is no such release any more."""
         for namespace in self._places.pop(release, ()):
-            self._recorded[namespace, release[1]].discard(release)
+            key = namespace, release[1]
+            self._recorded[key].discard(release)
+            if not self._recorded[key]:
+                del self._recorded[key]
 
     def of(self, ref: Ref) -> Ref:
         """Give the source of a workload."""
@@ -82,22 +85,21 @@ class Sources:
         return iter(self._workloads.items())
 
     def within(self, ref: Ref) -> Iterator[tuple[Ref, Workload]]:
-        """List a workload, or what a tool has brought, with everything inside."""
+        """List a workload, or what a tool has brought, with all inside that may have it on the path to their source."""
         seen: set[Ref] = set()
-        waiting = [ref]
-        while waiting:
-            current = waiting.pop()
-            if current in seen:
-                continue
-            seen.add(current)
-            if (workload := self._workloads.get(current)) is not None:
-                yield current, workload
-            waiting += self._inside.get(current, ())
-            if current.kind == SourceKind.RELEASE:
-                waiting += (
-                    current._replace(namespace=place)
-                    for place in self._places.get((current.namespace, current.name), ())
-                )
+        level = [ref]
+        if ref.kind == SourceKind.RELEASE:
+            level += (ref._replace(namespace=place) for place in self._places.get((ref.namespace, ref.name), ()))
+        for _ in range(_DEPTH):
+            below: list[Ref] = []
+            for current in level:
+                if current in seen:
+                    continue
+                seen.add(current)
+                if (workload := self._workloads.get(current)) is not None:
+                    yield current, workload
+                below += self._inside.get(current, ())
+            level = below
 
     def members(self, source: Ref) -> Iterator[tuple[Ref, Workload]]:
         """List the workloads of a source, each with the topmost object that it belongs to."""
@@ -150,11 +152,17 @@ class Sources:
 
     # ------------------------------------------------------------------------------------------------------------------
 
+    def _sources_within(self, ref: Ref) -> frozenset[Ref]:
+        return frozenset(self.of(each) for each, _ in self.within(ref))
+
     def _path(self, ref: Ref) -> list[Ref]:
-        """List a workload, what made it, and so on up to the source; a circle, which only forgery makes, has none."""
+        """List a workload, what made it, and so on up to the source.
+
+        What is in a circle, or in too deep, is its own source: only forgery makes such.
+        """
         path = [ref]
         while (parent := self._parent(path[-1])) is not None:
-            if parent in path:
+            if parent in path or len(path) == _DEPTH:
                 return [ref]
             path.append(parent)
         return path

@@ -1,5 +1,7 @@
 """By what workloads came in, and which Installation is whose."""
 
+from itertools import pairwise
+
 import pytest
 
 from licet.controller.releases import ReleaseKey
@@ -133,6 +135,24 @@ def test_circle_of_forged_owners_hides_nothing(cluster):
     itself = ref("Pod", "self")
     cluster.put(itself, owner=itself)
     assert [each for each, _ in cluster.sources.members(itself)] == [itself]
+
+
+def test_circle_that_an_owner_closes_concerns_all_that_lose_their_source(cluster):
+    cluster.put(DEPLOYMENT)
+    cluster.put(REPLICA_SET, owner=DEPLOYMENT)
+    cluster.put(POD, owner=REPLICA_SET)
+    assert cluster.put(DEPLOYMENT, owner=REPLICA_SET) == {DEPLOYMENT, REPLICA_SET, POD}
+    assert cluster.put(DEPLOYMENT) == {DEPLOYMENT, REPLICA_SET, POD}
+
+
+def test_long_chain_of_forged_owners_hides_nothing_and_is_not_climbed(cluster):
+    pods = [ref("Pod", f"pod-{number}") for number in range(100)]
+    for pod, owner in pairwise(reversed(pods)):
+        cluster.put(pod, owner=owner)
+    assert cluster.put(pods[0]) == {pods[0]}
+    sources = {cluster.sources.of(pod) for pod in pods}
+    assert sum(len(list(cluster.sources.members(source))) for source in sources) == 100
+    assert len(list(cluster.sources.within(pods[0]))) < 20
 
 
 def test_workload_of_a_release_that_is_not_there_may_be_early(cluster):
