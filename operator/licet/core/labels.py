@@ -45,7 +45,7 @@ def find_labels(
 ) -> Iterator[tuple[_Place, Labels]]:
     """Find the objects that have a label of interest, and where each is.
 
-    Of documents at one place with the same labels only the first is looked at.
+    Of documents at one place with the same labels only the first is looked at, unless what was found there is no label.
 
     Args:
         manifests: YAML streams, each of any number of documents, with the path of the template that it is from. Where
@@ -70,9 +70,11 @@ def find_labels(
             place = place_of(path or _source(document))
             if (place, found) in seen:
                 continue
-            seen.add((place, found))
             labels = parser.labels_of(document)
-            yield from ((place, each) for each in (_as_found(found) if labels is None else labels))
+            told = list(_as_found(found)) if labels is None else labels
+            if labels is None or found <= {label for each in told for label in each.items()}:
+                seen.add((place, found))
+            yield from ((place, each) for each in told)
 
 
 def read_chart_label(value: str, known_names: Collection[str]) -> tuple[str, str | None]:

@@ -370,6 +370,12 @@ def test_what_only_looks_like_a_label_is_none(document):
     assert not found(manifest=document)
 
 
+def test_what_only_looks_like_a_label_hides_none_that_comes_later():
+    document = f"---\n# Source: web/templates/a.yaml\n{NOT_LABELS['text']}"
+    labelled = rendered("web/templates/b.yaml", chart="acme-platform-2.4.1")
+    assert found(manifest=document + labelled) == [("acme-platform", "2.4.1", Origin.LABEL)]
+
+
 @pytest.mark.parametrize(
     "document",
     [
