@@ -135,12 +135,15 @@ class Intake:
     def _change_break_glass(self, key: Key, obj: JsonObject | None) -> None:
         name, world = key[1], self._world
         before = world.break_glasses.get(name)
-        record = None if obj is None else BreakGlassRecord.read(obj)
-        if record is None:
+        record: BreakGlassRecord | None = None
+        if obj is None:
             world.break_glasses.pop(name, None)
         else:
-            for use in before.uses if before is not None else ():
-                record = record.with_use(use)  # it may not have been written yet
+            record = BreakGlassRecord.read(obj)
+            observed = world.observed[BREAK_GLASSES].get(key)
+            if before is not None and observed is not None and observed.uid == obj["metadata"]["uid"]:
+                for use in before.uses:
+                    record = record.with_use(use)  # it may not have been written yet
             world.break_glasses[name] = record
         if before is not None and record is not None and before.break_glass == record.break_glass:
             return  # the echo of its status

@@ -172,6 +172,13 @@ def test_uses_that_were_not_written_yet_outlast_what_others_change(known):
     assert known.world.break_glasses[NAME].uses == (use(),)
 
 
+def test_one_that_was_made_anew_has_nothing_to_do_with_what_came_in_by_the_former(known):
+    obj = known.open_break_glass()
+    known.world.break_glasses[NAME] = known.world.break_glasses[NAME].with_use(use())
+    known.take(BREAK_GLASSES, obj, uid="another", resourceVersion="500")
+    assert known.world.break_glasses[NAME].uses == ()
+
+
 def test_opening_and_closing_concern_the_release_and_everything_that_is_judged(known):
     obj = known.open_break_glass()
     concerned = {Item(Kind.ASSESSMENT), Item(Kind.INSTALLATION, "prod-eu", "platform")}
