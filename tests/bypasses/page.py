@@ -14,12 +14,11 @@ _PREAMBLE: Final = """\
 
 ## What to count on
 
-- **The gate and the workload policies keep honest teams inside what was bought.** They refuse what is not licensed
-  before anything runs, whichever tool brings it. Someone who may write in a namespace and wants to get around them
+- **The gate and the workload policies are for teams that want to keep to what was bought.** They refuse what is not
+  licensed before anything runs, whichever tool brings it. Who wants to get around them, and may write in a namespace,
   still can: by giving a chart another name, and its images another place.
-- **Whoever administers the cluster owns it.** Towards a cluster administrator licet promises evidence, not prevention:
-  what was switched off or let in stands in the API server's audit log, and what came in past the gate in the inventory,
-  which `licet audit` prints.
+- **Against whoever administers the cluster nothing in it holds.** But it is on record: what was switched off or let in
+  stands in the API server's audit log, and what came in past the gate in the inventory, which `licet audit` prints.
 - **The application is the boundary.** It verifies the [license token](vendors.md#verify-in-your-application) itself,
   with the vendor's public key built into it. Nobody in the cluster can forge that, and nothing below changes it.
 - **Nothing here stops what runs.** A refusal is about something new. When licet is in doubt, or gone, it refuses new
@@ -33,9 +32,9 @@ Of all attempts below, these are stopped by nothing in the cluster:
 ## How to read the tables
 
 Each row is an attempt to run something that is not licensed, and is proved by tests with real Helm and a real API
-server: CI runs them all. `tests/bypasses/rows/` names them one by one. *Stopped* is said for a Vendor whose enforcement
-is `Enforce`; under `Warn` and `Audit` the same is shown or recorded instead. *Team* is somebody with the role `edit` or
-`admin` in a namespace, and nothing else; the workload policies are [in force](workloads.md).
+server: `make test` runs them all. `tests/bypasses/rows/` names them one by one. *Stopped* is said for a Vendor whose
+enforcement is `Enforce`; under `Warn` and `Audit` the same is shown or recorded instead. *Team* is somebody with the
+role `edit` or `admin` in a namespace, and nothing else; the workload policies are [in force](workloads.md).
 """
 
 _HEADER: Final = """\
