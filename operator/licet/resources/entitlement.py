@@ -72,7 +72,7 @@ class EntitlementSpec(Model):
     )
     target: Target | None = Field(
         default=None,
-        description="Where to write the entitlements; by default a ConfigMap and a Secret of this Entitlement's name. "
+        description="Where to write the entitlements; by default to a ConfigMap and a Secret of the same name. "
         "An object of that name which licet did not make is never touched.",
     )
 

@@ -178,8 +178,8 @@ class VendorSpec(Model):
     )
     enforcement: Enforcement = Field(
         default=Enforcement.ENFORCE,
-        description="What happens to a Helm release, or a workload, of this vendor that is not licensed: Enforce "
-        "refuses it, Warn admits it with a warning that Helm and kubectl show, Audit only records it.",
+        description="What happens to a Helm release, or a workload, of this vendor that is not licensed. Enforce: "
+        "it is refused. Warn: it is let in, and whoever brings it is warned. Audit: it is let in and recorded.",
     )
     products: Annotated[tuple[Product, ...], Field(max_length=bounds.PRODUCTS_PER_VENDOR), map_by("name")] = Field(
         default=(),
