@@ -119,8 +119,8 @@ def command(
     are judged; what in the files is no workload is passed over.
 
     Without --vendor and --license the cluster is asked, with your credentials: they have to allow to read Vendors,
-    Licenses and the Secrets of these, the ConfigMap licet-memory, the namespace, and its Installations, or for
-    workloads the WorkloadPolicies.
+    Licenses and the Secrets of these, BreakGlasses, the ConfigMap licet-memory, the namespace, and its Installations,
+    or for workloads the WorkloadPolicies.
 
     The exit code is 0 when everything would be let in, also with a warning, and 1 when something would not.
     """

@@ -16,7 +16,7 @@ from licet.cli.program import Command, Example, examples
     envvar="LICET_INVENTORY",
     show_default=True,
     show_envvar=True,
-    help="Whether Helm releases are read, for Installations.",
+    help="Whether releases and workloads are read, for Installations.",
 )
 @click.option(
     "--workload-policies/--no-workload-policies",

@@ -51,7 +51,9 @@ def command(
     log_format: str,
     log_level: int,
 ) -> None:
-    """It answers the API server's question whether a Helm release may be written: a validating admission webhook.
+    """It answers the API server's question whether a Helm release may be written, or what asks GitOps tools for one.
+
+    It is a validating admission webhook.
 
     It runs until SIGTERM or SIGINT. The chart of licet runs two of it in the cluster; it keeps no state of its own.
     """

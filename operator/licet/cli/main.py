@@ -45,7 +45,7 @@ class _Licet(Group):
 def cli() -> None:
     """Software licenses in Kubernetes: what was bought is what runs.
 
-    A vendor signs licenses offline; a cluster verifies them, tells each application what it may do, and keeps out chart
+    A vendor signs licenses offline; a cluster verifies them, tells each application what it may do, and keeps out
     versions that were not bought.
 
     Exit codes: 0 done, permitted or valid; 1 not permitted or not valid; 2 the question could not be answered.

@@ -55,7 +55,7 @@ class ControllerOptions:
     status_host: str = ""
     status_port: int = 8080
     inventory: bool = True
-    """Whether Helm releases are read."""
+    """Whether releases and workloads are read, for Installations."""
     workload_policies: bool = False
     """Whether the API server's admission policies are told what is licensed."""
     policy_reports: bool = True
