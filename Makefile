@@ -1,6 +1,6 @@
-# Everything that development needs; `make` lists it. A fresh clone needs Python >= 3.11 with venv, make, git and the
-# package registries. PYTHON chooses the interpreter: make PYTHON=python3.13 test; KUBERNETES the version of the sandbox:
-# make KUBERNETES=1.34 cluster
+# Everything that development needs; `make` lists it. A fresh clone needs Python 3.11 or newer with venv, make and git,
+# and the package registries. PYTHON chooses the interpreter: make PYTHON=python3.13 test; KUBERNETES the version of the
+# sandbox: make KUBERNETES=1.34 cluster
 
 PYTHON ?= python3
 PYTEST_ARGS ?=

@@ -1,1 +1,1 @@
-"""Measures licet beside what a user would pick instead, and beside the physical limit; see docs/benchmark.md."""
+"""Measures licet, its peers, and what nothing can be faster than; see docs/benchmark.md."""

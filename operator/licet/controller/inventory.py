@@ -3,8 +3,8 @@
 It tells auditors what is installed and by which license, and the gate what runs and what once ran licensed. Each new
 revision of a release is read once, also when the next one takes its place before anybody looks. What was superseded
 before the controller started is read only of releases that have, or had, a protected chart. An Installation has no
-owner, since Helm prunes old revisions before it writes the new one; it is deleted when a live list finds no revision of
-the release.
+owner, since Helm prunes old revisions before it writes the new one; it goes when the API server, asked anew, has no
+revision of the release any more.
 """
 
 import logging

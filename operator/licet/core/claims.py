@@ -1,9 +1,10 @@
 """The claims of a license token, as frozen models: reading them is what decides that a token is well-formed.
 
-- A member that is not known is ignored, so that a newer vendor does not break an older operator; except inside
-  `bindings`, and except those that `license.critical` names: a restriction that is not understood makes the whole
-  license unusable. One that is known elsewhere, but not where it stands, is not understood either.
-- An absent restriction does not restrict; an empty list matches nothing; `null` and wrong types are malformed.
+- A member that is not known is ignored: tokens of newer vendors stay readable. But inside `bindings`, and where
+  `license.critical` names it, it may restrict, and makes the whole license unusable. One that is known elsewhere, but
+  not where it stands, is not understood either.
+- A restriction that is left out restricts nothing, an empty list allows nothing, and `null` or a wrong type is
+  malformed.
 - Numbers are never read from strings, nor integers from floats.
 """
 

@@ -8,7 +8,7 @@
 - One that counts is `Verified` until `exp`, then `InGrace` until its grace period ends, then `Expired`.
 - The same token in several Licenses counts once, for the namespaces of all of them. Tokens are the same when their
   payloads are: a vendor signs one again after a change of keys, and of ECDSA's signatures anybody can make another.
-- A grant of a product that the Vendor does not list carries no rights.
+- Of products that its Vendor does not list, a license grants nothing.
 """
 
 from collections import defaultdict

@@ -1,6 +1,6 @@
 """What applications read: the entitlements document, one flat key per value for `envFrom`, and the tokens.
 
-The same rights give the same bytes: sorted keys, compact, every member always present, no time of writing.
+The bytes depend on the rights alone: no time of writing is among them, keys are sorted, and no member is ever left out.
 """
 
 from collections.abc import Mapping

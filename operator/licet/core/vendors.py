@@ -1,8 +1,8 @@
 """The trust anchors: whose signatures count, and which charts and images need a license.
 
 - Two Vendors with one issuer: neither is trusted. What they claim still needs a license.
-- Two Vendors that claim the same chart or image: that of the Vendor created first, then of the lesser name, holds.
-- Within a Vendor the most specific pattern decides the product.
+- Of several claims to a chart or image that of the oldest Vendor holds; of equally old ones that of the lesser name.
+- Where several patterns of a Vendor match, the most specific one tells the product.
 - An image is a Vendor's when one of its repository's names is, in lower case, or that of the source which a mirror of
   this Vendor's has it from.
 """
