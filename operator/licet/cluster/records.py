@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from licet.core import bounds
 from licet.core.breakglass import BreakGlass
 from licet.core.errors import GlobError, KeySetError
 from licet.core.globs import Glob
@@ -126,7 +127,7 @@ def read_namespace(obj: Object) -> Namespace:
 
 
 def read_images(pod: Object) -> frozenset[str]:
-    """Read which images a Pod has, those of its volumes too."""
+    """Read which images a Pod has, those of its volumes too; of what is too long to be one, the beginning."""
     spec = pod["spec"]
     containers = (
         container
@@ -135,7 +136,7 @@ def read_images(pod: Object) -> frozenset[str]:
     )
     volumes = (volume.get("image") or {} for volume in spec.get("volumes") or ())
     images = (*(each.get("image") for each in containers), *(each.get("reference") for each in volumes))
-    return frozenset(map(sys.intern, filter(None, images)))
+    return frozenset(sys.intern(image[: bounds.IMAGE_LENGTH]) for image in images if image)
 
 
 def read_request(obj: Object) -> Request:

@@ -32,6 +32,7 @@ from licet.cluster.resource import (
     STATEFUL_SETS,
     Resource,
 )
+from licet.core import bounds
 from licet.core.labels import Label
 from licet.resources.installation import SourceKind
 
@@ -57,6 +58,8 @@ _KIND: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 _KINDS: Final = {kind.lower(): kind for kind in WORKLOAD_KINDS}
 _TOOLS: Final = frozenset(kind.lower() for kind in SourceKind)
 _SHARED: Final = 8192
+_SHARED_IMAGES: Final = 64  # of one object; more are not kept beyond its deletion
+_OWNER_LENGTH: Final = bounds.LABEL_LENGTH + len("_") + bounds.SOURCE_NAME_LENGTH  # of NAMESPACE_NAME, the longest
 
 _INSTANCE: Final = "app.kubernetes.io/instance"
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -114,8 +117,9 @@ class Workload:
         labelled = (_chart_labels(each.get("metadata") or {}) for each in (obj, job, template))
         labels = metadata.get("labels") or {}
         flux = labels.get(_FLUX_NAMESPACE), labels.get(_FLUX_NAME)
+        images = read_images(template) if template.get("spec") else frozenset()
         return cls(
-            images=_share(read_images(template) if template.get("spec") else frozenset()),
+            images=_share(images) if len(images) <= _SHARED_IMAGES else images,
             labels=_share(frozenset(filter(None, labelled))),
             owner=owner,
             release=None if owner else _release(namespace, metadata),
@@ -142,9 +146,11 @@ def _chart_labels(metadata: Object) -> ChartLabels:
 def _owner(metadata: Object) -> Ref | None:
     """Read what controls an object; what can't be a kind, or is the name of a tool, is none."""
     for reference in metadata.get("ownerReferences") or ():
-        kind = reference["kind"]
-        if reference.get("controller") and _KIND.fullmatch(kind) and kind.lower() not in _TOOLS:
-            return _share(Ref(metadata["namespace"], _KINDS.get(kind.lower(), kind), reference["name"]))
+        kind, name = reference["kind"], reference["name"]
+        if not reference.get("controller") or not _KIND.fullmatch(kind) or kind.lower() in _TOOLS:
+            continue
+        if len(name) <= _OWNER_LENGTH:
+            return _share(Ref(metadata["namespace"], _KINDS.get(kind.lower(), kind), name))
     return None
 
 
@@ -169,4 +175,7 @@ def _application(kind: str, metadata: Object) -> Ref | None:
 
 
 def _tool(namespace: str | None, kind: SourceKind, name: str | None) -> Ref | None:
-    return _share(Ref(namespace, kind.value, name)) if namespace and name else None
+    """Name what a tool knows; what is too long for a name is none."""
+    if not namespace or not name or max(len(namespace), len(name)) > _OWNER_LENGTH:
+        return None
+    return _share(Ref(namespace, kind.value, name))

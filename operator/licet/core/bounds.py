@@ -70,6 +70,7 @@ CHART_YAML_NODES: Final = 100_000  # of one file, where an alias counts as all t
 INSTALLATION_CHARTS: Final = 64
 INSTALLATION_IMAGES: Final = 256
 SOURCE_NAME_LENGTH: Final = 253  # of what brought something in, as annotations or references name it
+IMAGE_LENGTH: Final = 1024  # of a reference; what a runtime can pull is shorter, and the API server stores any length
 IMAGE_NAME_LENGTH: Final = 512  # of a repository, tag or digest that is shown; the API server stores any length
 INSTALLATION_HISTORY: Final = 128
 INSTALLATION_REVISIONS: Final = 64  # the newest of a release; Helm keeps 10 unless told otherwise

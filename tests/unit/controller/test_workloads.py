@@ -3,6 +3,7 @@
 import pytest
 
 from licet.controller.workloads import WORKLOAD_KINDS, Ref, Workload
+from licet.core.bounds import IMAGE_LENGTH
 from support.workload_objects import of_release, owner_reference, workload
 
 CHART = {"helm.sh/chart": "acme-platform-2.4.1"}
@@ -51,6 +52,19 @@ def test_a_workload_without_a_template_has_no_images():
     assert Workload.read("ReplicationController", controller) == Workload()
 
 
+def test_image_that_no_runtime_could_pull_takes_little_room():
+    image = f"registry.example/acme-platform/api:{'1' * 1_000_000}"
+    (kept,) = Workload.read("Pod", workload("Pod", "web", image)).images
+    assert (image.startswith(kept), len(kept)) == (True, IMAGE_LENGTH)
+
+
+def test_many_images_are_kept_no_longer_than_the_object_that_has_them():
+    images = [f"nginx:{number}" for number in range(1000)]
+    kept = [Workload.read("Pod", workload("Pod", name, *images)).images for name in "ab"]
+    assert kept[0] == kept[1]
+    assert kept[0] is not kept[1]
+
+
 # -- what made it ------------------------------------------------------------------------------------------------------
 
 
@@ -70,6 +84,15 @@ def test_kind_of_an_owner_is_compared_without_regard_to_case():
 @pytest.mark.parametrize("kind", ["Release", "HelmRelease", "application", "No Kind", "x" * 64, ""])
 def test_an_owner_that_cannot_be_one_is_none(kind):
     assert Workload.read("ReplicaSet", workload("ReplicaSet", "web", "nginx:1", controller=(kind, "web"))).owner is None
+
+
+def test_what_is_too_long_for_a_name_names_nothing():
+    long = "x" * 1000
+    references = [owner_reference("Rollout", long)]
+    assert Workload.read("Pod", workload("Pod", "web", ownerReferences=references)).owner is None
+    assert Workload.read("Pod", workload("Pod", "web", **of_release(long))).release is None
+    tracked = workload("Pod", "web", annotations={"argocd.argoproj.io/tracking-id": f"{long}:/Pod:prod-eu/web"})
+    assert Workload.read("Pod", tracked).application is None
 
 
 def test_release_is_told_by_the_annotations_of_helm_with_its_label():
