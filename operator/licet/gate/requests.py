@@ -112,7 +112,7 @@ class RequestJudge:
         judgements = await asyncio.gather(*(self._judge_one(request, each, deadline) for each in asked))
         return Judgement(
             unite([each.verdict for each in judgements]),
-            live=all(each.live for each in judgements),
+            live=any(each.live for each in judgements),
             note=next((each.note for each in judgements if each.note), ""),
         )
 

@@ -262,3 +262,10 @@ async def test_several_charts_are_decided_together(scene):
     assert [chart.result for chart in verdict.charts] == [Result.ALLOWED, Result.DENIED, Result.DENIED]
     assert "acme-platform 3.1.0" in verdict.message
     assert "acme-platform 3.2.0" in verdict.message
+
+
+async def test_look_for_one_of_several_releases_is_told(scene):
+    scene.license()
+    free = source("wordpress", "1.0.0", helm={"releaseName": "blog"})
+    assert not (await scene.decide_on(application(sources=[free, source()]))).judgement.live
+    assert (await scene.decide_on(application(sources=[free, source(version="3.1.0")]))).judgement.live
