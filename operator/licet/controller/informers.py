@@ -16,10 +16,12 @@ from licet.cluster.watch import Informer
 from licet.cluster.watch import Key as ObjectKey
 from licet.controller.certificates import CA_SECRET, SERVING_SECRET, WEBHOOK_CONFIGURATION
 from licet.controller.children import MANAGED_BY_SELECTOR, RESOURCES, Child
+from licet.controller.judging import read_policy
+from licet.controller.observed import Written
 from licet.controller.queue import Item, Kind
 from licet.controller.releases import Revision
 from licet.controller.workloads import WORKLOAD_KINDS, Ref, Workload
-from licet.controller.world import World, WrittenPolicy
+from licet.controller.world import World
 from licet.core.images import ImageReference
 from licet.core.namespaces import Namespace
 from licet.core.release import RELEASE_TYPE
@@ -96,7 +98,7 @@ class Informers:
                     metadata_only=True,
                 )
         if workload_policies:
-            yield Informer(api, WORKLOAD_POLICIES, WrittenPolicy.read, self._on_workload_policy)
+            yield Informer(api, WORKLOAD_POLICIES, read_policy, self._on_workload_policy)
 
     def make_of_workloads(self, *, inventory: bool, workload_policies: bool) -> tuple[Informer[Workload], ...]:
         """Make the informers of workloads: for the `inventory` of all kinds, for WorkloadPolicies of Pods alone.
@@ -149,12 +151,12 @@ class Informers:
         elif self._world.refers_to_secret(name):
             self._enqueue(Item(Kind.TOKEN, name=name))
 
-    def _on_workload_policy(self, key: ObjectKey, _: WrittenPolicy | None, new: WrittenPolicy | None) -> None:
+    def _on_workload_policy(self, key: ObjectKey, _: Written | None, new: Written | None) -> None:
         name, policies = key[1], self._world.policies
         if new is None:
             policies.pop(name, None)
-        elif (known := policies.get(name)) is None or known.version < new.version:
-            policies[name] = new
+        else:
+            policies[name] = new.or_newer(policies.get(name))
         self._enqueue(Item(Kind.WORKLOAD_POLICY, name=name))
 
     def _on_workload(

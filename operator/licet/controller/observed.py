@@ -1,4 +1,4 @@
-"""What is remembered of an object's status as the API server has it: enough to write it only when it changes."""
+"""What is remembered of an object as the API server has it: enough to write it only when it changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -59,6 +59,26 @@ class Observed:
         if version < self.version:
             return self
         return replace(self, status_digest=status_digest, conditions=conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An object that the controller answers for as a whole, such as a policy report."""
+
+    uid: str
+    version: int = field(compare=False)
+    content: bytes
+    """A digest of what it answers for."""
+
+    @classmethod
+    def read(cls, obj: Mapping[str, Any], content: bytes) -> Self:
+        """Read an object as the API server gives it."""
+        metadata = obj["metadata"]
+        return cls(metadata["uid"], int(metadata["resourceVersion"]), content)
+
+    def or_newer(self, known: Self | None) -> Self:
+        """Give this, or what is known if that is newer: a watch may be faster or slower than the answer to a write."""
+        return self if known is None or known.version < self.version else known
 
 
 def _read_conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:

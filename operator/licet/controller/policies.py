@@ -19,8 +19,10 @@ from pydantic import ValidationError
 from licet.cluster.api import JsonObject, KubeApi, Patch
 from licet.cluster.errors import ApiError
 from licet.cluster.resource import WORKLOAD_POLICIES
+from licet.controller.judging import Judging, policy_content, read_policy
+from licet.controller.observed import Written
 from licet.controller.queue import Item, Kind
-from licet.controller.world import Judging, World, WrittenPolicy, policy_content
+from licet.controller.world import World
 from licet.core import bounds
 from licet.core.images import ImageReference
 from licet.core.openings import openings
@@ -102,9 +104,7 @@ class WorkloadPolicies:
     async def _write(self, name: str, body: JsonObject) -> None:
         path, policies = WORKLOAD_POLICIES.path(name=name), self._world.policies
         answer = await self._api.patch(path, body, Patch.APPLY, field_manager=FIELD_MANAGER, force=True)
-        now_written = WrittenPolicy.read(answer)
-        if (current := policies.get(name)) is None or current.version < now_written.version:
-            policies[name] = now_written  # else the watch was faster
+        policies[name] = read_policy(answer).or_newer(policies.get(name))
 
     def _judge(self, name: str, judging: Judging) -> None:
         """Note how the workloads of a Vendor are judged, for its status and the log to tell."""
@@ -151,7 +151,7 @@ class WorkloadPolicies:
                 known.add(reference.canonical)
         return images
 
-    async def _delete(self, name: str, written: WrittenPolicy) -> None:
+    async def _delete(self, name: str, written: Written) -> None:
         try:
             await self._api.delete(WORKLOAD_POLICIES.path(name=name), uid=written.uid)
         except ApiError as error:

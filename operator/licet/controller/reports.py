@@ -11,9 +11,9 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
@@ -22,7 +22,7 @@ from licet.cluster.served import ServedKinds
 from licet.cluster.watch import Informer
 from licet.cluster.watch import Key as ObjectKey
 from licet.controller.children import MANAGED_BY, MANAGED_BY_SELECTOR
-from licet.controller.observed import digest
+from licet.controller.observed import Written, digest
 from licet.controller.queue import Item, Kind
 from licet.controller.reporting import NAME, Reported, read_reported, report_content
 from licet.controller.world import World
@@ -41,21 +41,6 @@ _NOT_OURS: Final = ("scope", "scopeSelector", "configuration")  # members of a r
 _logger: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenReport:
-    """A report as the API server has it."""
-
-    uid: str
-    version: int = field(compare=False)
-    content: bytes
-
-    @classmethod
-    def read(cls, obj: Mapping[str, Any]) -> Self:
-        """Read a report as the API server gives it."""
-        metadata = obj["metadata"]
-        return cls(metadata["uid"], int(metadata["resourceVersion"]), _content(obj))
-
-
 class PolicyReports:
     """Reconciles the reports of namespaces, while `run` does."""
 
@@ -66,7 +51,7 @@ class PolicyReports:
         self._served = ServedKinds(api, KINDS)
         self._watches: dict[Resource, _Watch] = {}
         self._installed: defaultdict[str, dict[str, tuple[Reported, ...]]] = defaultdict(dict)  # by namespace and name
-        self._reports: defaultdict[Resource, dict[str, WrittenReport]] = defaultdict(dict)  # by namespace
+        self._reports: defaultdict[Resource, dict[str, Written]] = defaultdict(dict)  # by namespace
         self._enforcement: Mapping[str, Enforcement] = {}  # by Vendor
         self._written_at: dict[str, float] = {}  # by namespace, of the event loop's clock
         self._taken: set[tuple[Resource, str]] = set()  # where it was logged that somebody else's has the name
@@ -124,7 +109,7 @@ class PolicyReports:
                 else Informer(
                     self._api,
                     kind,
-                    WrittenReport.read,
+                    _read_report,
                     partial(self._on_report, kind),
                     label_selector=MANAGED_BY_SELECTOR,
                 )
@@ -150,7 +135,7 @@ class PolicyReports:
                 del self._installed[namespace]
         self._enqueue(Item(Kind.REPORT, namespace))
 
-    def _on_report(self, kind: Resource, key: ObjectKey, _: WrittenReport | None, new: WrittenReport | None) -> None:
+    def _on_report(self, kind: Resource, key: ObjectKey, _: Written | None, new: Written | None) -> None:
         namespace, name = key
         if name != NAME:
             return
@@ -158,13 +143,8 @@ class PolicyReports:
             self._reports[kind].pop(namespace, None)
             self._written_at.pop(namespace, None)
         else:
-            self._know(kind, namespace, new)
+            self._reports[kind][namespace] = new.or_newer(self._reports[kind].get(namespace))
         self._enqueue(Item(Kind.REPORT, namespace))
-
-    def _know(self, kind: Resource, namespace: str, report: WrittenReport) -> None:
-        known = self._reports[kind].get(namespace)
-        if known is None or known.version < report.version:
-            self._reports[kind][namespace] = report
 
     async def _write(self, kind: Resource, namespace: str, body: JsonObject) -> None:
         known = self._reports[kind].get(namespace)
@@ -183,7 +163,7 @@ class PolicyReports:
             elif not (error.is_namespace_terminating or (known is not None and error.is_not_found)):
                 raise  # 404 else: the kind is gone, or not served by this API server yet; the watch knows, at last
         else:
-            self._know(kind, namespace, WrittenReport.read(written))
+            self._reports[kind][namespace] = _read_report(written).or_newer(self._reports[kind].get(namespace))
             self._written_at[namespace] = asyncio.get_running_loop().time()
 
     async def _look_who_has_the_name(self, kind: Resource, namespace: str, error: ApiError) -> None:
@@ -214,6 +194,10 @@ class _Watch:
 
 def _read_installation(obj: JsonObject) -> tuple[Reported, ...] | None:
     return read_reported(obj) or None
+
+
+def _read_report(obj: JsonObject) -> Written:
+    return Written.read(obj, _content(obj))
 
 
 def _content(obj: Mapping[str, Any]) -> bytes:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from licet.cluster.records import VendorRecord
+from licet.controller.judging import Judging
 from licet.controller.observed import Observed
-from licet.controller.world import Judging
 from licet.core import bounds
 from licet.core.claims import FeatureValue, Grant
 from licet.core.evaluate import Contribution, LimitRight, merge

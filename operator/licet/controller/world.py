@@ -13,7 +13,8 @@ from licet.controller.children import Children
 from licet.controller.entitlements import EntitlementRecord, Entitlements, ProductKey
 from licet.controller.findings import Finding, find, needs_license
 from licet.controller.images import RunningImages
-from licet.controller.observed import Observed, digest
+from licet.controller.judging import Judging
+from licet.controller.observed import Observed, Written
 from licet.controller.releases import ReleaseKey, Releases, Revision
 from licet.controller.sources import Sources
 from licet.controller.uses import BreakGlassRecord
@@ -27,7 +28,6 @@ from licet.core.namespaces import Namespace
 from licet.core.subjects import Subject
 from licet.core.vendors import VendorRegistry
 from licet.resources.installation import RELEASE_KINDS, InstallationStatus, PastChart, Source, SourceKind
-from licet.resources.workloadpolicy import ENFORCEMENT_LABEL
 
 OWN_KINDS: Final = (VENDORS, LICENSES, ENTITLEMENTS, INSTALLATIONS, BREAK_GLASSES)
 EMPTY: Final = Assessment(standings={}, counting=(), memory=Memory(), next_change=None)
@@ -51,37 +51,6 @@ class InstallationRecord:
         """Read an Installation as the API server gives it."""
         status = InstallationStatus.model_validate(obj.get("status") or {})
         return cls(status.first_seen, status.history, status.source)
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenPolicy:
-    """A WorkloadPolicy as the API server has it."""
-
-    uid: str
-    version: int = field(compare=False)
-    content: bytes
-
-    @classmethod
-    def read(cls, obj: Mapping[str, Any]) -> Self:
-        """Read a WorkloadPolicy as the API server gives it."""
-        metadata = obj["metadata"]
-        return cls(metadata["uid"], int(metadata["resourceVersion"]), policy_content(obj))
-
-
-@dataclass(frozen=True, slots=True)
-class Judging:
-    """How far the API server judges the workloads of a Vendor by what is licensed now."""
-
-    unexpressed: tuple[str, ...] = ()
-    """Ranges that it can't judge by, and why not."""
-    failure: str = ""
-    """Why it could not be told what is licensed; empty where it was."""
-
-
-def policy_content(obj: Mapping[str, Any]) -> bytes:
-    """Digest what the controller answers for in a WorkloadPolicy: its spec, and the label that chooses the binding."""
-    labels = obj["metadata"].get("labels") or {}
-    return digest([obj.get("spec"), labels.get(ENFORCEMENT_LABEL)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +80,7 @@ class World:
     workloads_listed: Callable[[], bool] = lambda: True  # whether all workloads are known
     licensed: dict[ReleaseKey, Mapping[ProductKey, bool]] = field(default_factory=dict)  # by Installation and product
     break_glasses: dict[str, BreakGlassRecord] = field(default_factory=dict)
-    policies: dict[str, WrittenPolicy] = field(default_factory=dict)
+    policies: dict[str, Written] = field(default_factory=dict)
     judging: dict[str, Judging] = field(default_factory=dict)  # of workloads, by Vendor
     images: RunningImages = field(default_factory=RunningImages)
     _rights: defaultdict[ProductKey, dict[str, Rights]] = field(default_factory=lambda: defaultdict(dict))

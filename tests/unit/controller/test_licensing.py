@@ -5,9 +5,9 @@ import pytest
 
 from licet.cluster.events import EventRecorder
 from licet.cluster.resource import LICENSES, VENDORS
+from licet.controller.judging import Judging
 from licet.controller.licensing import Licensing
 from licet.controller.queue import Item, Kind
-from licet.controller.world import Judging
 from licet.controller.writer import StatusWriter
 from licet.core.memory import Memory
 from scripted_server import answer

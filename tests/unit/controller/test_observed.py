@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licet.controller.observed import Observed, digest
+from licet.controller.observed import Observed, Written, digest
 from licet.resources.meta import ConditionStatus
 from support.properties import quick
 
@@ -114,3 +114,11 @@ def test_version_stays_that_of_what_was_read_so_that_the_echo_is_not_older():
 def test_status_that_was_written_before_the_object_was_read_is_out_of_date():
     newer = Observed.read(obj(9, status={"state": "Active"}))
     assert newer.with_status(digest({}), (), version=8) is newer
+
+
+@pytest.mark.parametrize(("version", "kept"), [("9", 10), ("10", 10), ("11", 11)])
+def test_of_what_watch_and_answer_tell_the_newer_is_kept(version, kept):
+    known = Written.read({"metadata": {"uid": "u", "resourceVersion": "10"}}, b"known")
+    told = Written.read({"metadata": {"uid": "u", "resourceVersion": version}}, b"told")
+    assert told.or_newer(known).version == kept
+    assert told.or_newer(None) is told

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from licet.cluster.errors import ApiError
+from licet.controller.judging import Judging
 from licet.controller.policies import WorkloadPolicies
 from licet.controller.queue import Item, Kind
-from licet.controller.world import Judging
 from licet.core import bounds
 from licet.core.parameters import Right, VendorParameters
 from licet.core.reasons import Enforcement

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from licet.cluster.records import VendorRecord
+from licet.controller.judging import Judging
 from licet.controller.observed import Observed
 from licet.controller.statuses import entitlement_status, license_status, vendor_status
-from licet.controller.world import Judging
 from licet.core import bounds
 from licet.core.allocation import Reservation, allocate
 from licet.core.evaluate import evaluate
