@@ -50,7 +50,7 @@ async def _read_exempt(api: KubeApi, operator_namespace: str) -> tuple[frozenset
             raise
         return frozenset({operator_namespace}), ()
     if policy is None:
-        note = "this cluster's API server judges no workloads; so it would, with workloadPolicies.enabled"
+        note = "this cluster's API server judges no workloads: that takes workloadPolicies.enabled, and Kubernetes 1.34"
         return frozenset({operator_namespace}), (note,)
     selector = (policy["spec"].get("matchConstraints") or {}).get("namespaceSelector") or {}
     terms = [term for term in selector.get("matchExpressions") or () if term["operator"] == "NotIn"]
