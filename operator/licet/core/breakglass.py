@@ -5,7 +5,7 @@
   names several namespaces needs one in each.
 - It ends when it says, and a day after its creation at the latest, whatever it says. Both are read against the clock
   alone: an emergency may be that the clock was wrong, and what licet remembers of it with it.
-- One from the future counts for nothing, so that turning a clock back reopens none that has ended.
+- One from the future counts for nothing: a clock that is turned back opens what has ended only where it was open then.
 - A license may rule it out for its products, wherever that license is meant to be used, even when it is over.
 """
 
