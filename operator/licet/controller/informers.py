@@ -121,7 +121,7 @@ class Informers:
     def _on_namespace(self, key: ObjectKey, _: Namespace | None, new: Namespace | None) -> None:
         for affected in self._world.set_namespace(key[1], new):
             self._enqueue(Item(Kind.ENTITLEMENT, *affected))
-        for release in self._world.releases.in_namespace(key[1]):
+        for release in {*self._world.releases.in_namespace(key[1]), *self._world.sources.placed(key[1])}:
             self._enqueue(Item(Kind.INSTALLATION, *release))
         for source in self._world.protected_sources(key[1]):
             self._enqueue_source(source)

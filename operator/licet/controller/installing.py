@@ -1,12 +1,13 @@
 """Making, writing and deleting Installations."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from licet.cluster.api import KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.releases import list_revisions
-from licet.cluster.resource import INSTALLATIONS
+from licet.cluster.resource import INSTALLATIONS, NAMESPACES
 from licet.controller.entitlements import ProductKey
 from licet.controller.observed import Observed
 from licet.controller.sources import InstallationKey
@@ -17,6 +18,7 @@ from licet.resources.base import GROUP, VERSION
 from licet.resources.installation import InstallationStatus
 
 _LOOK_AGAIN_SECONDS: Final = 10.0
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a release may say anything
 
 
 class Installer:
@@ -26,6 +28,18 @@ class Installer:
         self._api = api
         self._world = world
         self._writer = writer
+
+    async def is_new(self, namespace: str) -> bool:
+        """Tell whether there is a namespace that was not heard of yet: its labels, as its event, are on their way."""
+        if namespace in self._world.namespaces or not _NAMESPACE.fullmatch(namespace):
+            return False
+        try:
+            found = await self._api.get(NAMESPACES.path(name=namespace), metadata_only=True)
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+            return False
+        return "deletionTimestamp" not in found["metadata"]
 
     async def create(self, key: InstallationKey) -> Observed | None:
         """Make an Installation without a status; None where its namespace is being deleted."""

@@ -97,6 +97,8 @@ class Inventory:
         findings = self._images(source)
         if verdicts is None or (observed is None and not any(verdicts.values()) and not findings):
             return
+        if any([await self._installer.is_new(place) for place in world.sources.places(key)]):
+            return
         if first_unlicensed(_by_number(verdicts), record.history) or is_news(findings, observed):
             await self._refresh()
             verdicts = await self._judge(key, verdicts)

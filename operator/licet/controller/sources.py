@@ -68,6 +68,11 @@ class Sources:
         """Give the namespaces of a release: that of its record first."""
         return release[0], *sorted(self._places.get(release, ()))
 
+    def placed(self, namespace: str) -> frozenset[ReleaseKey]:
+        """Give the releases that install to a namespace, of those that are recorded in another."""
+        recorded = (releases for (place, _), releases in self._recorded.items() if place == namespace)
+        return frozenset().union(*recorded)
+
     def forget_places(self, release: ReleaseKey) -> None:
         """Take in that there is no such release any more."""
         for namespace in self._places.pop(release, ()):

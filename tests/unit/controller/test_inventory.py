@@ -37,6 +37,7 @@ class Cluster:
     acme: VendorSimulator = field(default_factory=VendorSimulator)
     stored: dict[tuple[Storage, str], Any] = field(default_factory=dict)
     licenses: list[Any] = field(default_factory=list)
+    unheard: set[str] = field(default_factory=set)  # namespaces of which no watch has told
     failing: str = ""  # how the path ends that is answered with an error
 
     def __post_init__(self) -> None:
@@ -54,10 +55,11 @@ class Cluster:
         status: str = "deployed",
         storage: Storage = Storage.SECRET,
         created: int = NOW,
+        namespace: str = "prod-eu",
     ) -> None:
-        """Install or upgrade a release, as the API server knows it and the controller has heard."""
+        """Install or upgrade a release, as the API server knows it and the controller has heard, to a namespace."""
         version = version or f"1.{revision}.0"
-        document = release_document(chart, version, name=name, revision=revision, status=status)
+        document = release_document(chart, version, name=name, namespace=namespace, revision=revision, status=status)
         obj = (release_secret if storage is Storage.SECRET else release_config_map)(document)
         object_name = obj["metadata"]["name"]
         given = {"resourceVersion": "1", "creationTimestamp": format_instant(created)}
@@ -91,6 +93,9 @@ class Cluster:
                     found = self.stored.get((storage, last))
                     return await refusal(404, "NotFound")(request) if found is None else web.json_response(found)
                 items[plural] = [obj for (where, _), obj in self.stored.items() if where is storage]
+            if head == "/api/v1/namespaces":
+                named = web.json_response({"metadata": {"name": last}})
+                return named if last in self.unheard else await refusal(404, "NotFound")(request)
             return await page(*items.get(last, []))(request)
         body = json.loads(self.server.bodies[-1] or b"{}")
         metadata = body["metadata"] if isinstance(body, dict) and "metadata" in body else {"name": last}
@@ -427,15 +432,36 @@ async def test_workloads_that_could_not_be_listed_are_not_taken_to_be_gone(clust
 
 async def test_workload_of_a_release_that_is_recorded_elsewhere_is_handed_over(cluster, reconcile):
     deploy(cluster, "registry.example/acme-platform/api:1.0.0", release=Ref("prod-us", "Release", "platform"))
-    document = release_document("web", "1.0.0", name="platform", namespace="prod-us")
-    obj = release_secret(document)
-    obj["metadata"] |= {"uid": "u-1", "resourceVersion": "1"}
-    cluster.stored[Storage.SECRET, obj["metadata"]["name"]] = obj
-    cluster.known.world.releases.set("prod-eu", None, Revision.read(Storage.SECRET, obj))
+    cluster.release(chart="web", namespace="prod-us")
     await reconcile()
     assert Item(Kind.INSTALLATION, "prod-eu", "deployment.web") in cluster.known.asked_for()
     _, status = json.loads(cluster.server.bodies[-1])
     assert [image["tag"] for image in status["value"]["images"]] == ["1.0.0"]
+
+
+async def test_release_is_not_judged_before_the_labels_of_a_new_namespace_that_it_installs_to_are_known(
+    cluster, reconcile
+):
+    selector = {"selector": {"matchLabels": {"team": "pay"}}}
+    token = cluster.acme.token(grants=[{"product": "acme-platform"}])
+    cluster.known.namespaces("prod-eu", team="pay")
+    cluster.known.license("acme-prod", token, allowedNamespaces=selector)
+    cluster.known.assess()
+    cluster.release(namespace="prod-us")
+    cluster.unheard.add("prod-us")
+    await reconcile()
+    assert cluster.asked("/installations") == 0
+    cluster.known.namespaces("prod-us", team="pay")
+    await reconcile()
+    assert cluster.history() == [("1.1.0", True)]
+
+
+async def test_release_that_installs_to_a_namespace_that_is_gone_or_can_be_none_is_judged(cluster, reconcile):
+    cluster.release(namespace="prod-us")
+    cluster.release("other", namespace="no/namespace")
+    for name in ("platform", "other"):
+        await reconcile(name)
+        assert cluster.history(("prod-eu", name)) == [("1.1.0", False)]
 
 
 async def test_source_is_told_in_full_and_by_flux_as_flux_knows_it(cluster, reconcile):

@@ -95,11 +95,13 @@ def test_release_that_is_recorded_in_another_namespace_has_the_workloads_that_na
     assert cluster.sources.set_place(("flux", "shop"), "prod-eu") == frozenset()
     assert [root for root, _ in cluster.sources.members(recorded)] == [DEPLOYMENT] * 2
     assert cluster.sources.places(("flux", "shop")) == ("flux", "prod-eu")
+    assert cluster.sources.placed("prod-eu") == {("flux", "shop")}
     cluster.releases.add(("prod-eu", "shop"))
     assert cluster.sources.of(DEPLOYMENT) == RELEASE, "one that has the very name comes first"
     assert not list(cluster.sources.members(recorded))
     cluster.releases.remove(("prod-eu", "shop"))
     cluster.sources.forget_places(("flux", "shop"))
+    assert cluster.sources.placed("prod-eu") == frozenset()
     assert cluster.sources.of(DEPLOYMENT) == DEPLOYMENT
     assert not list(cluster.sources.members(recorded))
 
