@@ -80,7 +80,7 @@ def _sources_here(specs: Iterable["_ApplicationSpec"]) -> Iterator[tuple[str, "_
 
 
 def _is_here(destination: "_Destination") -> bool:
-    return destination.server == _HERE_BY_ADDRESS or destination.name == _HERE_BY_NAME
+    return destination.server.rstrip("/") == _HERE_BY_ADDRESS or destination.name == _HERE_BY_NAME
 
 
 def _sources(spec: "_ApplicationSpec") -> list["_Source"]:

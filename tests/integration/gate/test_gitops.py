@@ -7,6 +7,7 @@ import pytest
 from controlplane import ApiError
 from support.gate_process import NAMESPACE, apply, kubectl, until
 from support.gitops import (
+    HERE,
     application,
     application_set,
     helm_chart,
@@ -254,6 +255,12 @@ def test_every_source_of_an_application_is_judged(tools):
     assert tools.create(application(namespace=tools.namespace, sourceHydrator=hydrator, **spec)) is None
     unhydrated = {"sourceHydrator": None, "source": tools.source("3.1.0")}
     assert f"chart {tools.chart} 3.1.0" in str(tools.change(application(), spec=unhydrated))
+
+
+@pytest.mark.parametrize("server", [HERE, f"{HERE}/"])
+def test_this_cluster_is_known_by_its_address_with_a_slash_or_without(tools, server):
+    destination = {"server": server, "namespace": tools.namespace}
+    assert "is not licensed" in str(tools.create(tools.application(destination=destination)))
 
 
 def test_application_set_is_judged_for_what_it_tells_and_its_applications_for_the_rest(tools):

@@ -85,6 +85,7 @@ def test_chart_is_told_by_name_or_by_the_url_of_an_artifact(changes, chart):
     ("destination", "here"),
     [
         ({"server": HERE, "namespace": "prod-eu"}, True),
+        ({"server": f"{HERE}/", "namespace": "prod-eu"}, True),
         ({"name": "in-cluster", "namespace": "prod-eu"}, True),
         ({"server": "https://other.example", "namespace": "prod-eu"}, False),
         ({"name": "other", "namespace": "prod-eu"}, False),
