@@ -1,6 +1,5 @@
 """Making, writing and deleting Installations."""
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -18,7 +17,6 @@ from licet.resources.base import GROUP, VERSION
 from licet.resources.installation import InstallationStatus
 
 _LOOK_AGAIN_SECONDS: Final = 10.0
-_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a release may say anything
 
 
 class Installer:
@@ -31,7 +29,7 @@ class Installer:
 
     async def is_new(self, namespace: str) -> bool:
         """Tell whether there is a namespace that was not heard of yet: its labels, as its event, are on their way."""
-        if namespace in self._world.namespaces or not _NAMESPACE.fullmatch(namespace):
+        if namespace in self._world.namespaces:
             return False
         try:
             found = await self._api.get(NAMESPACES.path(name=namespace), metadata_only=True)

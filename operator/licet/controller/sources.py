@@ -25,6 +25,8 @@ InstallationKey = tuple[str, str]  # namespace and name
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123 subdomain
 _NAME_LENGTH: Final = 253
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
+_PLACES: Final = 16  # of one release besides that of its record; in truth there is one
 _DEPTH: Final = 16  # objects on the way from a workload to its source; operators of operators make it five
 _SHORT_DIGEST: Final = 10
 _NAMED_ALONE: Final = frozenset({*WORKLOAD_KINDS, SourceKind.APPLICATION})
@@ -55,9 +57,13 @@ class Sources:
         return concerned | self._sources_within(ref)
 
     def set_place(self, release: ReleaseKey, namespace: str) -> frozenset[Ref]:
-        """Take in to which namespace a release says it installs; gives the sources that its workloads had before."""
+        """Take in to which namespace a release says it installs; gives the sources that its workloads had before.
+
+        What a release says may be anything: it counts as far as it can be true.
+        """
         record_namespace, name = release
-        if namespace in {"", record_namespace, *self._places.get(release, ())}:
+        known = self._places.get(release, ())
+        if namespace in {record_namespace, *known} or not _NAMESPACE.fullmatch(namespace) or len(known) == _PLACES:
             return frozenset()
         before = {self.of(ref) for ref, _ in self.within(Ref(namespace, SourceKind.RELEASE, name))}
         self._places[release].add(namespace)

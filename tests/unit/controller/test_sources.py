@@ -112,6 +112,14 @@ def test_release_that_installs_where_it_is_recorded_has_no_other_place(cluster):
     assert cluster.sources.places(("prod-eu", "shop")) == ("prod-eu",)
 
 
+def test_no_more_than_some_namespaces_are_taken_to_be_of_one_release(cluster):
+    cluster.sources.set_place(("flux", "shop"), "x" * 64)
+    for number in range(100):
+        cluster.sources.set_place(("flux", "shop"), f"prod-{number}")
+    assert 2 < len(cluster.sources.places(("flux", "shop"))) < 20
+    assert cluster.sources.placed("x" * 64) == frozenset()
+
+
 def test_controller_that_is_no_workload_is_the_source_of_what_it_controls(cluster):
     rollout = ref("Rollout", "web")
     cluster.put(REPLICA_SET, owner=rollout)
