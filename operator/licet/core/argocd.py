@@ -90,13 +90,10 @@ def _sources(spec: "_ApplicationSpec") -> list["_Source"]:
 
 
 def _chart(source: "_Source") -> RequestedChart | None:
-    if _PARAMETER in f"{source.chart}{source.repo_url}{source.target_revision}":
-        return None
-    if source.chart:
-        return RequestedChart.at(source.chart, source.target_revision)
-    if source.repo_url.startswith(_OCI):
-        return RequestedChart.at(source.repo_url, source.target_revision.replace("_", "+"))
-    return None
+    path, versions = source.chart, source.target_revision
+    if not path and source.repo_url.startswith(_OCI):
+        path, versions = source.repo_url, versions.replace("_", "+")
+    return None if _PARAMETER in path or _PARAMETER in versions else RequestedChart.at(path, versions)
 
 
 # -- ApplicationSets ---------------------------------------------------------------------------------------------------

@@ -129,8 +129,9 @@ def test_what_depends_on_parameters_is_left_to_the_applications(template):
     assert read_set(template=template) == ()
 
 
-def test_other_fields_may_have_parameters():
-    template = application(source=source(helm={"values": "cluster: {{cluster}}"}))["spec"]
+@pytest.mark.parametrize("field", [{"helm": {"values": "cluster: {{cluster}}"}}, {"repoURL": "https://{{registry}}"}])
+def test_other_fields_may_have_parameters(field):
+    template = application(source=source(**field))["spec"]
     assert charts(read_set(template=template)) == [("acme-platform", "2.4.1")]
 
 
