@@ -13,7 +13,7 @@ comes of it is judged once more, as a release or as workloads:
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from licet.core.charts import pinned_version, read_version, read_versions
+from licet.core.charts import is_chart_name, pinned_version, read_version, read_versions
 from licet.core.semver import Constraint
 from licet.core.subjects import Claims, Origin, Subject
 from licet.core.verdict import RanHere, Verdict, decisive
@@ -31,11 +31,11 @@ class RequestedChart:
     def at(cls, path: str, versions: str) -> "RequestedChart | None":
         """Give the chart that a repository keeps at a path: its name is the last segment, as Helm packages charts.
 
-        None where either is missing, or `versions` is something else, such as the tag `latest`: then nothing tells
-        what is going to be installed.
+        None where the name is none that Helm allows, or `versions` is something else, such as the tag `latest`: then
+        nothing tells what is going to be installed.
         """
         name = path.rstrip("/").rpartition("/")[2]
-        return cls(name, versions) if name and read_versions(versions) else None
+        return cls(name, versions) if is_chart_name(name) and read_versions(versions) else None
 
 
 @dataclass(frozen=True, slots=True)

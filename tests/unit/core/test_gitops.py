@@ -101,7 +101,9 @@ def test_name_of_a_chart_is_the_last_segment_of_its_path(path, versions, name):
     assert RequestedChart.at(path, versions) == RequestedChart(name, versions)
 
 
-@pytest.mark.parametrize(("path", "versions"), [("", "1.0.0"), ("/", "1.0.0"), ("web", ""), ("web", "latest")])
+@pytest.mark.parametrize(
+    ("path", "versions"), [("", "1"), ("/", "1"), ("a" * 251, "1"), ("web", ""), ("web", "latest")]
+)
 def test_what_has_no_name_or_version_tells_of_no_chart(path, versions):
     assert RequestedChart.at(path, versions) is None
 
