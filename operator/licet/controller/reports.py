@@ -34,7 +34,6 @@ KINDS: Final[Mapping[Resource, JsonObject]] = {
 }
 """The kinds of reports, the preferred one first, and what the objects of each have besides summary and results."""
 
-_SOON_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = 1.0  # between writes of one report: when a license ends, all that it covered changes at once
 _NOT_OURS: Final = ("scope", "scopeSelector", "configuration")  # members of a report that others may have added
 
@@ -78,7 +77,7 @@ class PolicyReports:
             ApiError: it can't be written.
         """
         if not all(watch.informer.synced.is_set() for watch in self._watches.values()):
-            return _SOON_SECONDS
+            return None  # then all are asked for
         pause = self._written_at.get(namespace, -_PAUSE_SECONDS) + _PAUSE_SECONDS - asyncio.get_running_loop().time()
         if pause > 0:
             return pause
@@ -114,9 +113,15 @@ class PolicyReports:
                     label_selector=MANAGED_BY_SELECTOR,
                 )
             )
-            self._watches[kind] = _Watch(informer, tasks.create_task(informer.run(), name=f"watch {kind}"))
+            self._watches[kind] = _Watch(informer, tasks.create_task(self._watch(informer), name=f"watch {kind}"))
             _logger.info("%s are served, and watched", kind)
         self._enqueue_all()
+
+    async def _watch(self, informer: Informer[Any]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(informer.run())
+            await informer.synced.wait()
+            self._enqueue_all()
 
     def _enqueue_all(self) -> None:
         reported = {namespace for reports in self._reports.values() for namespace in reports}
