@@ -7,9 +7,10 @@
   this Vendor's has it from.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from licet.core.errors import VerificationError
 from licet.core.globs import Glob
@@ -17,7 +18,8 @@ from licet.core.images import Mirror, lower, with_sources
 from licet.core.jwks import KeySet
 from licet.core.reasons import Enforcement, Reason
 
-_CLAIM_CACHE_SIZE = 4096
+_KEPT_CLAIMS: Final = 4096
+_KEPT_CHARACTERS: Final = 512  # of the names that one of these is about; real ones are shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,8 @@ class VendorRegistry:
             self._by_issuer.setdefault(vendor.issuer, []).append(vendor)
         # Names of charts recur with every release, those of images with every Pod. A registry is immutable, so its
         # answers are kept.
-        self.claim_for_chart = lru_cache(_CLAIM_CACHE_SIZE)(self._claim_for_chart)
-        self.claim_for_image = lru_cache(_CLAIM_CACHE_SIZE)(self._claim_for_image)
+        self.claim_for_chart = _kept(self._claim_for_chart)
+        self.claim_for_image = _kept(self._claim_for_image)
 
     def __iter__(self) -> Iterator[Vendor]:
         return iter(self._vendors)
@@ -144,6 +146,12 @@ class VendorRegistry:
             for vendor in self._vendors
         )
         return next(filter(None, claims), None)
+
+
+def _kept(answer: Callable[..., ProductClaim | None]) -> Callable[..., ProductClaim | None]:
+    """Keep the answers about names, save long ones: a release may have names of megabytes, which would be kept too."""
+    kept = lru_cache(_KEPT_CLAIMS)(answer)
+    return lambda *names: (kept if sum(map(len, names)) <= _KEPT_CHARACTERS else answer)(*names)
 
 
 def chart_patterns(vendor: Vendor) -> list[tuple[Glob, str]]:

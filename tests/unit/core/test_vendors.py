@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -189,3 +191,15 @@ def test_who_holds_a_claim_has_no_conflict_about_it(given_vendors, chart):
     assert (claim is None) == (not claimants)
     for each in claimants:
         assert (claim is not None and each.name == claim.vendor) or registry.claim_conflicts(each.name)
+
+
+def test_answers_about_names_of_any_length_are_right_and_long_names_are_not_kept():
+    registry = VendorRegistry([vendor("acme", product("platform", "acme-*", images=("registry.acme.example/*",)))])
+    tracemalloc.start()
+    for number in range(20):
+        end = f"{number}".rjust(100_000, "x")
+        assert registry.claim_for_chart(f"acme-{end}") == ProductClaim("acme", "platform")
+        assert registry.claim_for_image(f"registry.acme.example/{end}") == ProductClaim("acme", "platform")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
