@@ -28,6 +28,9 @@ BENCH_FLAGS = $(if $(filter quick,$(BENCH)),--quick --json .bench/benchmark.json
 STEP = @printf '\n==> %s\n'
 
 .DEFAULT_GOAL := help
+# Where it is set, each of the hundreds of processes that the tests start compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # With -j as well: the output is read from top to bottom, and the tests want the machine for themselves.
 .NOTPARALLEL:
 .PHONY: help .venv control-plane control-planes demo cluster cluster-down test test-unit test-integration test-oldest \
