@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ metadata:
     app.kubernetes.io/instance: {{ .Release.Name }}
     helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 spec:
+  strategy: {type: Recreate}
   selector:
     matchLabels: {app.kubernetes.io/instance: {{ .Release.Name }}}
   template:
@@ -171,6 +173,17 @@ class ArgoCD:
         return self._sandbox.run("kubectl", "apply", *options, "-f", "-", stdin=json.dumps(obj))
 
 
+def runs_and_ran(team: Team, installation: str, running: str, *licensed: str) -> Callable[[], bool]:
+    """Give a test of whether an Installation lists this version alone, and says that these ran licensed."""
+
+    def holds() -> bool:
+        status = (team.get("installation", installation) or {}).get("status") or {}
+        ran = [each["version"] for each in status.get("history", ()) if each["licensed"]]
+        return ([each["version"] for each in status.get("charts", ())], ran) == ([running], list(licensed))
+
+    return holds
+
+
 @pytest.fixture
 def argo_cd(site: Team, sandbox: Sandbox) -> ArgoCD:
     return ArgoCD(site, sandbox)
@@ -198,11 +211,19 @@ def test_what_argo_cd_renders_is_judged_as_it_is_applied(site: Team, argo_cd: Ar
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":2.4.1")
 
     in_inventory = "application.web"
-    site.eventually(lambda: site.get("installation", in_inventory), "the inventory has the Application")
+    site.eventually(runs_and_ran(site, in_inventory, "2.4.1", "2.4.1"), "the inventory has the Application")
+    site.eventually(lambda: argo_cd.acts("2.5.0").returncode == 0, "an upgrade")
+    site.eventually(runs_and_ran(site, in_inventory, "2.5.0", "2.4.1", "2.5.0"), "the inventory has the upgrade")
+    assert argo_cd.told("2.5.0").returncode == 0
     site.kubectl("delete", "license", name)
     site.eventually(site.installation_is("False", in_inventory), "the license is gone")
     site.kubectl("delete", "application", "web", "-n", site.namespace)
-    told = argo_cd.told("2.4.1")
+    told = argo_cd.told("2.5.0")
     assert told.returncode == 0, told.stderr
     assert "is admitted because this version runs here" in told.stderr
-    assert argo_cd.acts("2.4.1").returncode == 0
+    told = argo_cd.told("2.4.1")
+    assert told.returncode == 0, told.stderr
+    assert "is admitted because this version ran licensed here" in told.stderr
+    site.eventually(lambda: argo_cd.acts("2.4.1").returncode == 0, "the policies know what ran licensed")
+    for refused in (argo_cd.told("2.3.0"), argo_cd.acts("2.3.0")):
+        assert "is not licensed" in refused.stderr

@@ -154,22 +154,22 @@ def read_request(obj: Object) -> Request:
 
 
 def read_ran_here(obj: Object) -> RanHere:
-    """Read what an Installation remembers of a release: what runs, and what once ran licensed.
+    """Read what an Installation remembers of a release or an Application: what runs, and what once ran licensed.
 
-    That of an Application tells what runs, but nothing to a release that may be about to take its name; that of
-    something else tells nothing.
+    That of an Application tells nothing to a release that may be about to take its name, nor the other way round; that
+    of something else tells nothing to either.
     """
     status = obj.get("status") or {}
     running = frozenset((chart["name"], chart["version"]) for chart in status.get("charts") or ())
-    kind = (status.get("source") or {}).get("kind", SourceKind.RELEASE)
-    if kind not in RELEASE_KINDS:
-        return RanHere(rendered=running) if kind == SourceKind.APPLICATION else RanHere()
-    return RanHere(
-        running=running,
-        licensed=frozenset(
-            (entry["chart"], entry["version"]) for entry in status.get("history") or () if entry.get("licensed")
-        ),
+    licensed = frozenset(
+        (entry["chart"], entry["version"]) for entry in status.get("history") or () if entry.get("licensed")
     )
+    kind = (status.get("source") or {}).get("kind", SourceKind.RELEASE)
+    if kind in RELEASE_KINDS:
+        return RanHere(running=running, licensed=licensed)
+    if kind == SourceKind.APPLICATION:
+        return RanHere(rendered=running, rendered_licensed=licensed)
+    return RanHere()
 
 
 def read_break_glass(obj: Object) -> BreakGlass:

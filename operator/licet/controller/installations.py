@@ -1,13 +1,16 @@
 """What an Installation says: what is installed, whether that is licensed, and what ran before; values in and out.
 
 Of a release it lists the charts of what runs, and the images that its workloads have now, whatever the release says of
-these. Of anything else it lists images, and the charts that labels tell of; it has no history.
+these. Of anything else it lists images, and the charts that labels tell of.
 
-The history is what the gate goes by when a release is to go back: of each chart version it remembers whether a license
-covered it when it was first seen in a revision. That is never changed afterwards, whatever becomes of the license.
+The history is what the gate goes by when a release or an Application is to go back. Of each chart version of a release
+it remembers whether a license covered it when it was first seen in a revision. What no release brought has no revisions
+that would tell one deployment from the next, so every look at it counts: a version ran licensed if a license was once
+seen to cover it. What ran licensed stays so, whatever becomes of the license.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from licet.controller.findings import Finding
@@ -58,7 +61,7 @@ def installation_status(
         charts=charts[: bounds.INSTALLATION_CHARTS],
         images=_images(findings, namespace),
         first_seen=record.first_seen if record.first_seen is not None else now,
-        history=extend_history(record.history, verdicts),
+        history=remember_labelled(extend_history(record.history, verdicts), findings),
         conditions=conditions(
             (_licensed([*installed, *(finding.decision for finding in findings)]),),
             previous=observed.conditions,
@@ -101,7 +104,30 @@ def extend_history(history: Iterable[PastChart], verdicts: Verdicts) -> tuple[Pa
                 continue
             licensed = verdict.licensed or (before is not None and before.licensed)
             entries[key] = PastChart(chart=key[0], version=key[1], revision=number, licensed=licensed)
-    ordered = sorted(entries.values(), key=lambda entry: (entry.revision, entry.chart, entry.version))
+    return _latest(entries.values())
+
+
+def remember_labelled(history: Iterable[PastChart], findings: Iterable[Finding]) -> tuple[PastChart, ...]:
+    """Add the charts that labels tell of: what is seen for the first time has the next number.
+
+    Of a chart version there is one entry, which keeps its number: licensed, if it was licensed in any look.
+    """
+    entries = {(entry.chart, entry.version): entry for entry in history}
+    number = max((entry.revision for entry in entries.values()), default=0) + 1
+    for chart in islice(_labelled(findings), bounds.INSTALLATION_CHARTS):
+        key = chart.name, chart.version
+        before = entries.get(key)
+        entries[key] = PastChart(
+            chart=chart.name,
+            version=chart.version,
+            revision=before.revision if before is not None else number,
+            licensed=chart.license is not None or (before is not None and before.licensed),
+        )
+    return _latest(entries.values())
+
+
+def _latest(entries: Iterable[PastChart]) -> tuple[PastChart, ...]:
+    ordered = sorted(entries, key=lambda entry: (entry.revision, entry.chart, entry.version))
     return tuple(ordered[-bounds.INSTALLATION_HISTORY :])
 
 

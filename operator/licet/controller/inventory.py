@@ -85,9 +85,7 @@ class Inventory:
         if key[0] not in world.namespaces:
             return  # it is being deleted, or new: then its labels, on which licenses may depend, are on their way
         observed = world.observed[INSTALLATIONS].get(key)
-        record = world.installations.get(key, InstallationRecord())
-        if not record.is_of_release:
-            record = InstallationRecord()  # a release has taken the name of something else, and nothing of its memory
+        record = self._record_of_release(key)
         latest, running = world.releases.latest(key), world.releases.running(key)
         current = (*latest, *running)
         source = Ref(key[0], SourceKind.RELEASE, key[1])
@@ -141,6 +139,12 @@ class Inventory:
         status = installation_status(told, key[0], record, observed, {}, installed=(), findings=findings, now=now)
         await self._installer.write(key, observed, status, _products(findings))
 
+    def _record_of_release(self, key: ReleaseKey) -> InstallationRecord:
+        record = self._world.installations.get(key, InstallationRecord())
+        if not record.is_of_release:
+            return InstallationRecord()  # a release has taken the name of something else, and nothing of its memory
+        return record
+
     def _images(self, release: Ref) -> tuple[Finding, ...]:
         """Judge the images of a release's workloads. Of charts, the release itself tells more than labels do."""
         findings = self._world.findings(release)
@@ -192,7 +196,9 @@ class Inventory:
         """Judge by the licenses, and of what never was licensed, by the BreakGlasses that were open at that time."""
         world = self._world
         release = ReleaseRef(key[1], tuple(map(world.namespace, world.sources.places(key))))
-        ran_licensed = {(entry.chart, entry.version) for entry in world.history(key) if entry.licensed}
+        ran_licensed = {
+            (entry.chart, entry.version) for entry in self._record_of_release(key).history if entry.licensed
+        }
         for subject in subjects:
             remembered = (subject.name, subject.version) in ran_licensed
             emergency = NO_EMERGENCY if remembered else world.emergency(key, revision.created)

@@ -118,11 +118,12 @@ class WorkloadPolicies:
             _logger.warning("the API server can't be told what of vendor %s is licensed: %s", name, judging.failure)
 
     def _past(self, vendor: str) -> Mapping[str, PastWorkloads]:
-        """Give, by namespace, what of a Vendor's once ran licensed."""
+        """Give, by namespace, what of a Vendor's once ran licensed; labels may tell of a chart by its product."""
+        registry = self._world.registry
         charts: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         for (namespace, _), record in self._world.installations.items():
             for entry in record.history:
-                claim = self._world.registry.claim_for_chart(entry.chart)
+                claim = registry.claim_for_chart(entry.chart) or registry.claim_for_product(entry.chart)
                 if entry.licensed and claim is not None and claim.vendor == vendor:
                     charts[namespace].add((entry.chart, entry.version))
         images = self._remember_images(vendor)

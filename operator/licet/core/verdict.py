@@ -90,12 +90,19 @@ class ReleaseRef:
 
 @dataclass(frozen=True, slots=True)
 class RanHere:
-    """What an Installation remembers of a release, as (chart, version)."""
+    """What an Installation remembers of a release, or of an Application of Argo CD, as (chart, version)."""
 
     running: frozenset[tuple[str, str]] = frozenset()
     licensed: frozenset[tuple[str, str]] = frozenset()
     rendered: frozenset[tuple[str, str]] = frozenset()
-    """What an Application of Argo CD runs, which no release may refer to, whatever it is called."""
+    """What an Application runs, which no release may refer to, whatever it is called."""
+    rendered_licensed: frozenset[tuple[str, str]] = frozenset()
+    """What once ran licensed by an Application; nor may a release refer to that."""
+
+    @property
+    def of_application(self) -> "RanHere":
+        """What an Application may refer to: nothing that a release ran, whatever it is called."""
+        return RanHere(running=self.rendered, licensed=self.rendered_licensed)
 
 
 @dataclass(frozen=True, slots=True)

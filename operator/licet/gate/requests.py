@@ -15,7 +15,7 @@ from licet.cluster.events import Regarding
 from licet.core import argocd, bounds, flux
 from licet.core.errors import GitOpsError
 from licet.core.gitops import InstallRequest, RequestedChart, added, find_requested, recalled, unite
-from licet.core.verdict import Ground, RanHere, ReleaseRef, Result, Verdict, judge
+from licet.core.verdict import Ground, ReleaseRef, Result, Verdict, judge
 from licet.gate.cache import Cache, Facts, Place
 from licet.gate.deliberation import Decision, Deliberation, Judgement
 from licet.gate.review import AdmissionRequest
@@ -123,7 +123,7 @@ class RequestJudge:
             subjects = find_requested(asked, facts.registry)
             reference = ReleaseRef(asked.release, facts.namespaces, asked.described)
             known = facts.ran_here
-            ran_here = recalled(RanHere(running=known.rendered) if _is_application(request) else known, subjects)
+            ran_here = recalled(known.of_application if _is_application(request) else known, subjects)
             return judge(subjects, reference, facts.registry, facts.assessment, ran_here, facts.emergency)
 
         if not find_requested(asked, registry):

@@ -33,7 +33,7 @@ class SourceKind(StrEnum):
 
 
 RELEASE_KINDS: Final = frozenset({SourceKind.RELEASE, SourceKind.HELM_RELEASE})
-"""Those that are releases of Helm: their Installations have the release's name, and remember what ran licensed."""
+"""Those that are releases of Helm: their Installations have the release's name, and remember its revisions."""
 
 
 class Source(Model):
@@ -84,14 +84,17 @@ class InstalledImage(Model):
 
 
 class PastChart(Model):
-    """A protected chart in one revision of the release."""
+    """A protected chart that was installed, now or before."""
 
     chart: ChartName = Field(description="The chart's name.")
     version: ChartVersion = Field(description="The chart's version.")
-    revision: Annotated[StrictInt, Field(ge=1)] = Field(description="The release's revision that brought it.")
+    revision: Annotated[StrictInt, Field(ge=1)] = Field(
+        description="The release's revision that brought it. Of what is not a release, a number in the order in which "
+        "the versions were first seen."
+    )
     licensed: StrictBool = Field(
-        description="Whether a license covered it when it was first seen; only then may the release go back to it "
-        "without one."
+        description="Whether a license covered it when it was first seen in a revision, or, of what is not a release, "
+        "whenever it was seen; only then may the source go back to it without one."
     )
 
 
@@ -109,7 +112,7 @@ class InstallationStatus(Status):
     )
     first_seen: Instant | None = Field(default=None, description="When the controller first saw the source.")
     history: Annotated[tuple[PastChart, ...], Field(max_length=bounds.INSTALLATION_HISTORY), ATOMIC_LIST] = Field(
-        default=(), description="The versions that were seen, by revision of the source."
+        default=(), description="The versions that were seen, by revision of the release or in the order seen."
     )
 
     @computed_field(description="The charts with their versions in one line, for the output of kubectl get.")

@@ -98,7 +98,7 @@ def test_workload_that_no_release_made_has_an_installation(team):
         {"repository": repository, "tag": "2.4.1", **claim, **covered},
         {"repository": repository, "tag": "3.0.0", **claim},
     ]
-    assert "history" not in status or status["history"] == []
+    assert status["history"] == [{"chart": site.product, "version": "2.4.1", "revision": 1, "licensed": True}]
     (condition,) = status["conditions"]
     assert condition["message"].startswith(
         f'image {team.image("3.0.0")} (Deployment "web", namespace "{site.namespace}") is not licensed: license '

@@ -208,9 +208,15 @@ def test_installation_without_a_status_remembers_nothing(obj):
 @pytest.mark.parametrize(("kind", "told"), [("Application", True), ("Deployment", False)])
 def test_installation_of_no_release_lends_its_memory_to_no_release(kind, told):
     charts = [{"name": "acme-platform", "version": "2.4.1"}]
-    remembered = read_ran_here({"status": {"source": {"kind": kind, "name": "web"}, "charts": charts}})
+    history = [
+        {"chart": "acme-platform", "version": "2.4.1", "revision": 3, "licensed": False},
+        {"chart": "acme-platform", "version": "2.4.0", "revision": 2, "licensed": True},
+    ]
+    status = {"source": {"kind": kind, "name": "web"}, "charts": charts, "history": history}
+    remembered = read_ran_here({"status": status})
     assert (remembered.running, remembered.licensed) == (frozenset(), frozenset())
     assert remembered.rendered == (frozenset({("acme-platform", "2.4.1")}) if told else frozenset())
+    assert remembered.rendered_licensed == (frozenset({("acme-platform", "2.4.0")}) if told else frozenset())
 
 
 def test_break_glass_is_read_with_its_times_and_charts():

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from licet.controller.findings import Finding
-from licet.controller.installations import extend_history, first_unlicensed, installation_status, is_news
+from licet.controller.installations import (
+    extend_history,
+    first_unlicensed,
+    installation_status,
+    is_news,
+    remember_labelled,
+)
 from licet.controller.observed import Observed
 from licet.controller.world import InstallationRecord
 from licet.core import bounds
@@ -266,10 +272,38 @@ def test_images_are_listed_in_full_with_the_license_that_covers_them():
     assert {(image.vendor, image.product) for image in found.images} == {("acme", "platform")}
 
 
-def test_charts_that_labels_tell_of_are_listed_and_not_remembered():
-    found = status(findings=(finding(LabelledChart("acme-platform", "3.0.0"), licensed=False),))
+def labelled(version: str, *, licensed: bool = True) -> Finding:
+    return finding(LabelledChart("acme-platform", version), licensed=licensed)
+
+
+def test_charts_that_labels_tell_of_are_listed_and_remembered():
+    found = status(findings=(labelled("3.0.0", licensed=False),))
     assert [(chart.name, chart.version, chart.license) for chart in found.charts] == [("acme-platform", "3.0.0", None)]
-    assert found.history == ()
+    assert found.history == (past(1, "3.0.0", licensed=False),)
+    assert status(findings=(finding(),)).history == (), "images are remembered elsewhere"
+
+
+def test_labelled_versions_are_numbered_in_the_order_in_which_they_were_first_seen():
+    history = remember_labelled((), [labelled("2.0.0")])
+    history = remember_labelled(history, [labelled("2.0.0"), labelled("3.0.0")])
+    history = remember_labelled(history, [labelled("1.0.0"), labelled("2.0.0")])
+    assert history == (past(1, "2.0.0"), past(2, "3.0.0"), past(3, "1.0.0"))
+    assert remember_labelled(history, [labelled("2.0.0")]) == history, "going back is nothing new"
+
+
+def test_labelled_version_that_was_once_seen_licensed_stays_so_and_no_other_is():
+    history = remember_labelled((), [labelled("2.0.0", licensed=False), labelled("3.0.0", licensed=False)])
+    history = remember_labelled(history, [labelled("2.0.0"), labelled("3.0.0", licensed=False)])
+    history = remember_labelled(history, [labelled("2.0.0", licensed=False)])
+    assert history == (past(1, "2.0.0"), past(1, "3.0.0", licensed=False))
+
+
+def test_history_of_labelled_versions_keeps_the_latest():
+    history: tuple[PastChart, ...] = ()
+    for number in range(1, bounds.INSTALLATION_HISTORY + 3):
+        history = remember_labelled(history, [labelled(f"1.{number}.0")])
+    assert len(history) == bounds.INSTALLATION_HISTORY
+    assert history[0] == past(3, "1.3.0")
 
 
 @pytest.mark.parametrize(

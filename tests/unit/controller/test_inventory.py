@@ -383,6 +383,16 @@ async def test_version_that_ran_licensed_needed_no_break_glass(cluster, reconcil
     assert (cluster.reason(), cluster.uses()) == ("NoLicense", [])
 
 
+async def test_what_an_application_of_that_name_ran_licensed_counts_for_no_release(cluster, reconcile):
+    cluster.known.open_break_glass()
+    entry = {"chart": "acme-platform", "version": "1.1.0", "revision": 1, "licensed": True}
+    cluster.known.install(history=[entry], source={"kind": "Application", "name": "platform"})
+    cluster.release(created=NOW + 60)
+    await reconcile()
+    assert (cluster.reason(), cluster.uses()) == ("BreakGlass", [(1, NOW + 60)])
+    assert cluster.history() == [("1.1.0", False)]
+
+
 async def test_break_glass_for_other_charts_let_nothing_in(cluster, reconcile):
     cluster.known.open_break_glass(charts=[{"name": "other", "version": "1.0.0"}])
     cluster.release(created=NOW + 60)
@@ -418,6 +428,27 @@ async def test_what_stays_unlicensed_is_written_once_and_the_licenses_are_read_o
         await reconcile("deployment.web")
     assert cluster.asked(f"PATCH {INSTALLATION}/status") == 1
     assert cluster.asked(f"GET {LICENSES.path()}") == 1
+
+
+async def test_charts_that_an_application_ran_licensed_are_remembered_after_its_license(cluster, reconcile):
+    world, tracked = cluster.known.world, Ref("prod-eu", "Application", "web")
+
+    async def run(version: str) -> None:
+        labels = (("helm.sh/chart", f"acme-platform-{version}"),)
+        world.set_workload(DEPLOYMENT, None, Workload(labels=frozenset({labels}), application=tracked))
+        world.sources.enlist(tracked)
+        await reconcile("application.web")
+
+    token = cluster.acme.token(charts=[{"name": "acme-platform", "versions": "1.x"}], exp=NOW + 100 * YEAR)
+    cluster.licenses = [cluster.known.stored(cluster.acme.license_manifest("acme-prod", token))]
+    await run("2.0.0")
+    await run("1.0.0")
+    cluster.known.forget(LICENSES, cluster.licenses.pop())
+    cluster.known.assess()
+    await run("1.1.0")
+    await run("1.0.0")
+    expected = [("2.0.0", False), ("1.0.0", True), ("1.1.0", False)]
+    assert cluster.history(("prod-eu", "application.web")) == expected
 
 
 async def test_workloads_that_could_not_be_listed_are_not_taken_to_be_gone(cluster, reconcile):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from licet.cluster.errors import ApiError
+from licet.cluster.resource import VENDORS
 from licet.controller.judging import Judging
 from licet.controller.policies import WorkloadPolicies
 from licet.controller.queue import Item, Kind
@@ -79,6 +80,19 @@ async def test_what_an_earlier_version_wrote_is_remembered_as_far_as_it_goes(ser
     await policies.reconcile("acme", now=NOW)
     sent = json.loads(server.bodies[-1])["spec"]["past"]
     assert [(each["namespace"], each["images"]) for each in sent if each["images"]] == [("prod-eu", [image])]
+
+
+@pytest.mark.parametrize("charts", [["acme-platform"], ["acme-gateway"]], ids=["chart", "product"])
+async def test_charts_that_an_application_ran_licensed_may_come_back(server, known, acme, policies, charts):
+    known.take(VENDORS, acme.vendor_manifest(products=[{"name": "acme-platform", "charts": charts}]))
+    known.namespaces("prod-eu")
+    entry = {"chart": "acme-platform", "revision": 1}
+    history = [{**entry, "version": "1.0.0", "licensed": True}, {**entry, "version": "2.0.0", "licensed": False}]
+    known.install("application.web", source={"kind": "Application", "name": "web"}, history=history)
+    server.will(answer(written(known)))
+    await policies.reconcile("acme", now=NOW)
+    [past] = json.loads(server.bodies[-1])["spec"]["past"]
+    assert (past["namespace"], past["charts"]) == ("prod-eu", ["acme-platform 1.0.0"])
 
 
 async def test_ranges_that_are_no_intervals_are_named(server, known, acme, policies, caplog):

@@ -117,9 +117,21 @@ async def test_version_that_an_application_runs_may_be_asked_for_again(scene):
     assert (await scene.decide_on(helm_release("application.web"))).judgement.denial
 
 
-async def test_release_by_the_name_of_an_application_lends_it_nothing(scene):
-    running = RanHere(running=frozenset({("acme-platform", "2.4.1")}))
-    scene.both(lambda tables: tables.set_installation(("prod-eu", "application.web"), running))
+@pytest.mark.parametrize("version", ["2.4.1", "2.x"])
+async def test_version_that_an_application_ran_licensed_may_be_asked_for_again(scene, version):
+    ran = RanHere(rendered_licensed=frozenset({("acme-platform", "2.4.1")}))
+    scene.both(lambda tables: tables.set_installation(("prod-eu", "application.web"), ran))
+    judgement = (await scene.decide_on(application(source=source(version=version)))).judgement
+    assert (judgement.verdict.ground, judgement.denial) == (Ground.RAN_LICENSED, None)
+    assert (await scene.decide_on(application(source=source(version="2.5.0")))).judgement.denial
+    assert (await scene.decide_on(application("other"))).judgement.denial
+    assert (await scene.decide_on(helm_release("application.web"))).judgement.denial
+
+
+@pytest.mark.parametrize("memory", ["running", "licensed"])
+async def test_release_by_the_name_of_an_application_lends_it_nothing(scene, memory):
+    known = RanHere(**{memory: frozenset({("acme-platform", "2.4.1")})})
+    scene.both(lambda tables: tables.set_installation(("prod-eu", "application.web"), known))
     assert (await scene.decide_on(application())).judgement.denial
 
 
