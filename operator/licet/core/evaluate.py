@@ -10,7 +10,7 @@
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from licet.core.claims import FeatureValue, Grant, Limit
@@ -31,6 +31,11 @@ class Contribution:
     def keeps_values(self) -> bool:
         """Tell whether features and limits are to be shown: they are rights, or are kept beyond the end."""
         return self.license.phase is not State.EXPIRED or (self.license.token.claims.license.on_expiry is OnExpiry.KEEP)
+
+    def holder(self, namespaces: Sequence[Namespace]) -> str:
+        """Give the license, with its plan, as messages to these namespaces name it."""
+        plan = f" (plan {self.grant.plan})" if self.grant.plan else ""
+        return f"license {self.license.name_for(namespaces)}{plan}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,19 @@ def contributions(
     return tuple(
         Contribution(license_, grant) for license_ in chosen for grant in license_.grants if grant.product == product
     )
+
+
+def in_force(
+    assessment: Assessment, vendor: str, product: str, namespaces: Sequence[Namespace]
+) -> tuple[Contribution, ...]:
+    """List those grants of licenses that are in force, the latest last."""
+    parts = contributions(assessment, vendor, product, namespaces)
+    return tuple(part for part in parts if part.license.phase is not State.EXPIRED)
+
+
+def preferred(parts: Iterable[Contribution]) -> Contribution | None:
+    """Choose of several grants that cover a thing: one whose license is not in its grace period, if there is one."""
+    return max(parts, key=lambda part: part.license.phase is State.ACTIVE, default=None)
 
 
 def evaluate(assessment: Assessment, vendor: str, product: str, namespace: Namespace) -> Rights:

@@ -18,7 +18,7 @@ from enum import StrEnum
 from licet.core.breakglass import NO_EMERGENCY, Emergency, admit
 from licet.core.charts import read_version, read_versions
 from licet.core.claims import ChartGrant
-from licet.core.evaluate import Contribution, contributions
+from licet.core.evaluate import Contribution, in_force, preferred
 from licet.core.licenses import Assessment
 from licet.core.namespaces import Namespace
 from licet.core.reasons import Enforcement, Reason, State
@@ -185,12 +185,8 @@ def covering_license(subject: Subject, namespaces: Sequence[Namespace], assessme
     version = _read_version(subject)
     if version is None:
         return None
-    covering = [
-        part
-        for part in _in_force(subject, namespaces, assessment)
-        if _shortfall(subject, version, namespaces, part) is None
-    ]
-    return max(covering, key=lambda part: part.license.phase is State.ACTIVE, default=None)
+    parts = in_force(assessment, subject.claim.vendor, subject.claim.product, namespaces)
+    return preferred(part for part in parts if _shortfall(subject, version, namespaces, part) is None)
 
 
 def result_without_license(claim: Claim, registry: VendorRegistry) -> Result:
@@ -250,11 +246,6 @@ def _enforcement(claim: Claim, registry: VendorRegistry) -> Enforcement:
     return vendor.enforcement if vendor else Enforcement.ENFORCE
 
 
-def _in_force(subject: Subject, namespaces: Sequence[Namespace], assessment: Assessment) -> tuple[Contribution, ...]:
-    parts = contributions(assessment, subject.claim.vendor, subject.claim.product, namespaces)
-    return tuple(part for part in parts if part.license.phase is not State.EXPIRED)
-
-
 def _read_version(subject: Subject) -> Version | Constraint | None:
     text = subject.version or ""
     return read_versions(text) if subject.origin is Origin.REQUEST else read_version(text)
@@ -265,7 +256,7 @@ def _shortfall(
 ) -> Shortfall | None:
     """Explain why a grant in force does not cover a chart; None if it does."""
     grant, claims = part.grant, part.license.token.claims
-    holder = f"license {part.license.name_for(namespaces)}{f' (plan {grant.plan})' if grant.plan else ''}"
+    holder = part.holder(namespaces)
     if grant.charts is not None and not any(entry.covers(subject.name, version) for entry in grant.charts):
         entries = [entry for entry in grant.charts if entry.name.matches(subject.name)]
         if not entries:
@@ -322,13 +313,10 @@ def _nearest_shortfall(
             "its version is not a semantic version",
             "Package the chart with a version such as 1.2.3",
         )
-    in_force = [
-        shortfall
-        for part in reversed(_in_force(subject, release.namespaces, assessment))
-        if (shortfall := _shortfall(subject, version, release.namespaces, part))
-    ]
-    if in_force:
-        return nearest(in_force)
+    parts = in_force(assessment, subject.claim.vendor, subject.claim.product, release.namespaces)
+    shortfalls = [_shortfall(subject, version, release.namespaces, part) for part in reversed(parts)]
+    if told := [shortfall for shortfall in shortfalls if shortfall]:
+        return nearest(told)
     return missing_license(subject.claim, release.namespaces, registry, assessment)
 
 

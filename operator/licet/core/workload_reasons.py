@@ -6,10 +6,9 @@ The admission policies say the same of what they refuse, as far as CEL can.
 - Only licenses that allow the workload's namespace are named.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from licet.core.evaluate import Contribution, contributions
+from licet.core.evaluate import Contribution, in_force
 from licet.core.images import ImageReference, with_sources
 from licet.core.licenses import Assessment
 from licet.core.namespaces import Namespace
@@ -44,7 +43,7 @@ def explain(
         assessment: the Licenses that it was judged by.
     """
     thing = f"{verdict.subject} ({where})"
-    parts = tuple(_in_force(verdict, namespace, assessment))
+    parts = in_force(assessment, verdict.claim.vendor, verdict.claim.product, (namespace,))
     if verdict.license is not None:
         in_grace = [part for part in parts if part.license.phase is State.GRACE]
         if any(part.license.name_for((namespace,)) == verdict.license for part in in_grace):
@@ -70,16 +69,11 @@ def explain(
     return WorkloadDecision(verdict, result, shortfall.ground, explanation)
 
 
-def _in_force(verdict: WorkloadVerdict, namespace: Namespace, assessment: Assessment) -> Iterator[Contribution]:
-    parts = contributions(assessment, verdict.claim.vendor, verdict.claim.product, (namespace,))
-    return (part for part in parts if part.license.phase is not State.EXPIRED)
-
-
 def _shortfall(
     verdict: WorkloadVerdict, namespace: Namespace, registry: VendorRegistry, part: Contribution
 ) -> Shortfall:
     """Explain why a grant in force does not cover it."""
-    holder = f"license {part.license.name_for((namespace,))}{f' (plan {part.grant.plan})' if part.grant.plan else ''}"
+    holder = part.holder((namespace,))
     match verdict.item:
         case ImageReference() as image:
             covered = _tags(image, verdict, registry, part)

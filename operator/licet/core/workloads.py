@@ -20,13 +20,12 @@ from typing import Final
 from licet.core.charts import read_version
 from licet.core.claims import ImageGrant
 from licet.core.coverage import TagSet
-from licet.core.evaluate import Contribution, contributions
+from licet.core.evaluate import Contribution, in_force, preferred
 from licet.core.globs import Glob
 from licet.core.images import ImageReference, lower, with_sources
 from licet.core.labels import Label, read_chart_label
 from licet.core.licenses import Assessment
 from licet.core.namespaces import Namespace
-from licet.core.reasons import State
 from licet.core.vendors import ProductClaim, VendorRegistry
 
 _CACHE_SIZE: Final = 1024
@@ -153,7 +152,7 @@ def _judge_image(
     names = with_sources(image.names, vendor.mirrors)
     covering = (
         part
-        for part in _in_force(claim, namespace, assessment)
+        for part in in_force(assessment, claim.vendor, claim.product, (namespace,))
         if part.grant.images is None
         or any(
             any(map(repository_glob(entry).matches, names)) and licensed_tags(entry).covers(image.tag)
@@ -173,18 +172,13 @@ def _of_chart(
     name: str, text: str, claim: ProductClaim, namespace: Namespace, assessment: Assessment
 ) -> Iterator[Contribution]:
     version = read_version(text)
-    for part in _in_force(claim, namespace, assessment):
+    for part in in_force(assessment, claim.vendor, claim.product, (namespace,)):
         if part.grant.charts is None or (
             version is not None and any(entry.covers(name, version) for entry in part.grant.charts)
         ):
             yield part
 
 
-def _in_force(claim: ProductClaim, namespace: Namespace, assessment: Assessment) -> Iterator[Contribution]:
-    parts = contributions(assessment, claim.vendor, claim.product, (namespace,))
-    return (part for part in parts if part.license.phase is not State.EXPIRED)
-
-
 def _covering(parts: Iterable[Contribution], namespace: Namespace) -> str | None:
-    best = max(parts, key=lambda part: part.license.phase is State.ACTIVE, default=None)
+    best = preferred(parts)
     return best.license.name_for((namespace,)) if best else None
