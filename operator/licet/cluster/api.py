@@ -148,6 +148,14 @@ class KubeApi:
         body = msgspec.json.encode({"preconditions": preconditions}) if preconditions else b""
         await self._transport.request(hdrs.METH_DELETE, path, accept=_JSON, body=body)
 
+    async def remove(self, path: str, *, uid: str) -> None:
+        """See to it that the object with this UID is not at `path` any more; it may have been gone before."""
+        try:
+            await self.delete(path, uid=uid)
+        except ApiError as error:
+            if not (error.is_not_found or error.is_conflict):
+                raise
+
     def watch(
         self,
         path: str,

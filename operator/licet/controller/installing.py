@@ -90,14 +90,7 @@ class Installer:
                     return _LOOK_AGAIN_SECONDS
             elif len(key[1]) <= bounds.LABEL_LENGTH and await list_revisions(self._api, *key):
                 return None
-            await self._delete(key, observed)
+            await self._api.remove(INSTALLATIONS.path(*key), uid=observed.uid)
         world.licensed.pop(key, None)
         world.sources.forget(key)
         return None
-
-    async def _delete(self, key: InstallationKey, observed: Observed) -> None:
-        try:
-            await self._api.delete(INSTALLATIONS.path(*key), uid=observed.uid)
-        except ApiError as error:
-            if not (error.is_not_found or error.is_conflict):
-                raise

@@ -20,7 +20,6 @@ from licet.cluster.api import JsonObject, KubeApi, Patch
 from licet.cluster.errors import ApiError
 from licet.cluster.resource import WORKLOAD_POLICIES
 from licet.controller.judging import Judging, policy_content, read_policy
-from licet.controller.observed import Written
 from licet.controller.queue import Item, Kind
 from licet.controller.world import World
 from licet.core import bounds
@@ -82,7 +81,7 @@ class WorkloadPolicies:
             self._images.pop(name, None)
             world.judging.pop(name, None)
             if written is not None:
-                await self._delete(name, written)
+                await self._api.remove(WORKLOAD_POLICIES.path(name=name), uid=written.uid)
             return
         break_glasses = (record.break_glass for record in world.break_glasses.values())
         let_in = openings(name, break_glasses, world.namespace, world.registry, world.assessment, now=now)
@@ -151,10 +150,3 @@ class WorkloadPolicies:
             if all(verdict.license is not None for verdict in judged):
                 known.add(reference.canonical)
         return images
-
-    async def _delete(self, name: str, written: Written) -> None:
-        try:
-            await self._api.delete(WORKLOAD_POLICIES.path(name=name), uid=written.uid)
-        except ApiError as error:
-            if not (error.is_not_found or error.is_conflict):
-                raise

@@ -161,11 +161,7 @@ class Projector:
         for key, child in self._world.children.of(record.uid).items():
             if key[0] is not kind or key == current:
                 continue
-            try:
-                await self._api.delete(RESOURCES[kind].path(namespace, key[2]), uid=child.uid)
-            except ApiError as error:
-                if not (error.is_not_found or error.is_conflict):
-                    raise
+            await self._api.remove(RESOURCES[kind].path(namespace, key[2]), uid=child.uid)
             self._world.children.forget(key, child.uid)
 
     def _seen(self, key: ChildKey, obj: JsonObject) -> None:

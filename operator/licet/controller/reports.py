@@ -182,13 +182,8 @@ class PolicyReports:
 
     async def _delete(self, kind: Resource, namespace: str) -> None:
         known = self._reports[kind].get(namespace)
-        if known is None:
-            return
-        try:
-            await self._api.delete(kind.path(namespace, NAME), uid=known.uid)
-        except ApiError as error:
-            if not (error.is_not_found or error.is_conflict):
-                raise
+        if known is not None:
+            await self._api.remove(kind.path(namespace, NAME), uid=known.uid)
 
 
 @dataclass(frozen=True, slots=True)
