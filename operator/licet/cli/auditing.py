@@ -1,9 +1,9 @@
 """Reading a cluster for an audit, with the caller's own credentials, and how far the answer can be relied on."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -14,6 +14,7 @@ from licet.cli.live import (
     ClusterError,
     describe_refusal,
     get_object,
+    if_allowed,
     list_break_glasses,
     list_objects,
     read_cluster,
@@ -32,8 +33,6 @@ from licet.resources import Installation
 _CONTROLLER: Final = "licet-controller"
 _NO_INVENTORY: Final = "--no-inventory"
 _SILENT_SECONDS: Final = 3 * 3600  # while it runs, the controller writes the time down at least every two hours
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,10 @@ async def read_audit(api: KubeApi, *, operator_namespace: str, namespace: str | 
     """
     installations, break_glasses, vendors, controller, verified = await asyncio.gather(
         _read_installations(api, namespace),
-        _if_allowed(list_break_glasses(api)),
-        _if_allowed(list_objects(api, VENDORS)),
-        _if_allowed(get_object(api, DEPLOYMENTS.path(operator_namespace, _CONTROLLER))),
-        _if_allowed(read_cluster(api, operator_namespace)),
+        if_allowed(list_break_glasses(api)),
+        if_allowed(list_objects(api, VENDORS)),
+        if_allowed(get_object(api, DEPLOYMENTS.path(operator_namespace, _CONTROLLER))),
+        if_allowed(read_cluster(api, operator_namespace)),
     )
     notes = [*_about_controller(controller), *_about_vendors(vendors)]
     if isinstance(break_glasses, ApiError):
@@ -69,10 +68,10 @@ async def read_audit(api: KubeApi, *, operator_namespace: str, namespace: str | 
     emergencies = (each for each in break_glasses if namespace in {None, each["spec"]["release"]["namespace"]})
     if isinstance(verified, Cluster):
         cluster: str | None = verified.ledger.cluster
-        judged = await _if_allowed(_judge(api, verified, namespace, installations, at))
+        judged = await if_allowed(_judge(api, verified, namespace, installations, at))
         notes += [*verified.notes(at), *_about_memory(verified, at)]
     else:
-        kube_system = await _if_allowed(api.get(NAMESPACES.path(name="kube-system"), metadata_only=True))
+        kube_system = await if_allowed(api.get(NAMESPACES.path(name="kube-system"), metadata_only=True))
         cluster = None if isinstance(kube_system, ApiError) else kube_system["metadata"]["uid"]
         judged = verified
     if isinstance(judged, ApiError):
@@ -81,16 +80,6 @@ async def read_audit(api: KubeApi, *, operator_namespace: str, namespace: str | 
     return Audit(
         cluster, entries, tuple(emergencies), (*notes, *_about_entries(entries), *_about_installations(installations))
     )
-
-
-async def _if_allowed(question: Awaitable[T]) -> T | ApiError:
-    """Give the answer, or the refusal where the caller has no right to it."""
-    try:
-        return await question
-    except ApiError as error:
-        if not error.is_forbidden:
-            raise
-        return error
 
 
 async def _read_installations(api: KubeApi, namespace: str | None) -> list[Installation]:

@@ -1,7 +1,7 @@
 """Reading a cluster once, with the caller's own credentials: what controller and gate know of it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -69,6 +69,16 @@ def ask(kubeconfig: str | None, kube_context: str | None, question: Callable[[Ku
         return asyncio.run(connected())
     except ApiError as error:
         raise ClusterError(describe_refusal(error)) from error
+
+
+async def if_allowed(question: Awaitable[T]) -> T | ApiError:
+    """Give the answer, or the refusal where the caller has no right to it; raises `ApiError` for anything else."""
+    try:
+        return await question
+    except ApiError as error:
+        if not error.is_forbidden:
+            raise
+        return error
 
 
 def describe_refusal(error: ApiError) -> str:
@@ -159,12 +169,10 @@ async def list_break_glasses(api: KubeApi) -> list[JsonObject]:
 
 async def read_break_glasses(api: KubeApi) -> tuple[Sequence[BreakGlass], tuple[str, ...]]:
     """Read all BreakGlasses, and what to say where the caller may not; raises `ApiError`."""
-    try:
-        return tuple(map(read_break_glass, await list_break_glasses(api))), ()
-    except ApiError as error:
-        if not error.is_forbidden:
-            raise
-        return (), (f"BreakGlasses are left out of account: {describe_refusal(error)}",)
+    found = await if_allowed(list_break_glasses(api))
+    if isinstance(found, ApiError):
+        return (), (f"BreakGlasses are left out of account: {describe_refusal(found)}",)
+    return tuple(map(read_break_glass, found)), ()
 
 
 async def read_namespaces(api: KubeApi, names: Collection[str]) -> Mapping[str, Namespace]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from licet.cli.facts import WorkloadFacts
-from licet.cli.live import describe_refusal, get_object, list_objects, read_cluster, read_namespaces
+from licet.cli.live import describe_refusal, get_object, if_allowed, list_objects, read_cluster, read_namespaces
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError
 from licet.cluster.resource import ADMISSION_POLICIES, WORKLOAD_POLICIES
@@ -43,11 +43,8 @@ async def _read_exempt(api: KubeApi, operator_namespace: str) -> tuple[frozenset
 
     Who may not read the policy is not troubled: it leaves out at least the operator's own namespace.
     """
-    try:
-        policy = await get_object(api, ADMISSION_POLICIES.path(name=_POLICY))
-    except ApiError as error:
-        if not error.is_forbidden:
-            raise
+    policy = await if_allowed(get_object(api, ADMISSION_POLICIES.path(name=_POLICY)))
+    if isinstance(policy, ApiError):
         return frozenset({operator_namespace}), ()
     if policy is None:
         note = "this cluster's API server judges no workloads: that takes workloadPolicies.enabled, and Kubernetes 1.34"
@@ -59,12 +56,9 @@ async def _read_exempt(api: KubeApi, operator_namespace: str) -> tuple[frozenset
 
 async def _read_past(api: KubeApi) -> tuple[Mapping[str, PastWorkloads], tuple[str, ...]]:
     """Read what the policies remember, by namespace, and what to say where the caller may not."""
-    try:
-        policies = await list_objects(api, WORKLOAD_POLICIES)
-    except ApiError as error:
-        if not error.is_forbidden:
-            raise
-        return {}, (f"what once ran licensed is left out of account: {describe_refusal(error)}",)
+    policies = await if_allowed(list_objects(api, WORKLOAD_POLICIES))
+    if isinstance(policies, ApiError):
+        return {}, (f"what once ran licensed is left out of account: {describe_refusal(policies)}",)
     return _past_workloads(each for policy in policies for each in policy["spec"]["past"]), ()
 
 
