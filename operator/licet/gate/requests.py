@@ -15,6 +15,7 @@ from licet.cluster.events import Regarding
 from licet.core import argocd, bounds, flux
 from licet.core.errors import GitOpsError
 from licet.core.gitops import InstallRequest, RequestedChart, added, find_requested, recalled, unite
+from licet.core.vendors import VendorRegistry
 from licet.core.verdict import Ground, ReleaseRef, Result, Verdict, judge
 from licet.gate.cache import Cache, Facts, Place
 from licet.gate.deliberation import Decision, Deliberation, Judgement
@@ -107,18 +108,22 @@ class RequestJudge:
 
     async def _judge(self, request: AdmissionRequest, asked: Sequence[InstallRequest], deadline: float) -> Judgement:
         registry = self._deliberation.registry
-        if sum(len(find_requested(each, registry)) for each in asked) > bounds.GITOPS_CHARTS:
+        found = [(each, len(find_requested(each, registry))) for each in asked]
+        if sum(count for _, count in found) > bounds.GITOPS_CHARTS:
             raise GitOpsError(f"it asks for more than {bounds.GITOPS_CHARTS} charts that need a license; split it up")
-        judgements = await asyncio.gather(*(self._judge_one(request, each, deadline) for each in asked))
+        protected = [each for each, count in found if count]
+        if not protected:
+            return Judgement(Verdict(Result.ALLOWED, Ground.NOT_PROTECTED))
+        judgements = await asyncio.gather(*(self._judge_one(request, each, registry, deadline) for each in protected))
         return Judgement(
             unite([each.verdict for each in judgements]),
             live=any(each.live for each in judgements),
             note=next((each.note for each in judgements if each.note), ""),
         )
 
-    async def _judge_one(self, request: AdmissionRequest, asked: InstallRequest, deadline: float) -> Judgement:
-        registry = self._deliberation.registry
-
+    async def _judge_one(
+        self, request: AdmissionRequest, asked: InstallRequest, registry: VendorRegistry, deadline: float
+    ) -> Judgement:
         async def verdict(facts: Facts) -> Verdict:
             subjects = find_requested(asked, facts.registry)
             reference = ReleaseRef(asked.release, facts.namespaces, asked.described)
@@ -126,8 +131,6 @@ class RequestJudge:
             ran_here = recalled(known.of_application if _is_application(request) else known, subjects)
             return judge(subjects, reference, facts.registry, facts.assessment, ran_here, facts.emergency)
 
-        if not find_requested(asked, registry):
-            return Judgement(Verdict(Result.ALLOWED, Ground.NOT_PROTECTED))
         return await self._deliberation.judge(_place(request, asked), registry, verdict, deadline=deadline)
 
 
