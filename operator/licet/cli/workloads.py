@@ -13,17 +13,12 @@ import msgspec
 from licet.cli.facts import WorkloadFacts
 from licet.cli.files import InputError, name_of, read_text
 from licet.cli.manifests import Manifest, manifests_of
+from licet.cluster.resource import WORKLOAD_KINDS
 from licet.core import bounds
 from licet.core.workload_reasons import WorkloadDecision, explain
 from licet.core.workloads import PastWorkloads, judge_images, judge_labels
 
-_KINDS: Final = frozenset(
-    {
-        *(("apps", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")),
-        *(("batch", kind) for kind in ("Job", "CronJob")),
-        *(("", kind) for kind in ("Pod", "ReplicationController")),
-    }
-)
+_KINDS: Final = frozenset((resource.group, kind) for kind, resource in WORKLOAD_KINDS.items())
 _REQUESTS: Final = frozenset(
     {("helm.toolkit.fluxcd.io", "HelmRelease"), ("argoproj.io", "Application"), ("argoproj.io", "ApplicationSet")}
 )

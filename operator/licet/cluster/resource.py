@@ -1,6 +1,7 @@
 """The paths of the Kubernetes API: which URL serves a resource, an object, a subresource."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,6 +73,17 @@ DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", namespaced=True)
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", namespaced=True)
 JOBS: Final = Resource("batch", "v1", "jobs", namespaced=True)
 CRON_JOBS: Final = Resource("batch", "v1", "cronjobs", namespaced=True)
+WORKLOAD_KINDS: Final[Mapping[str, Resource]] = {
+    "Deployment": DEPLOYMENTS,
+    "StatefulSet": STATEFUL_SETS,
+    "DaemonSet": DAEMON_SETS,
+    "ReplicaSet": REPLICA_SETS,
+    "ReplicationController": REPLICATION_CONTROLLERS,
+    "Job": JOBS,
+    "CronJob": CRON_JOBS,
+    "Pod": PODS,
+}
+"""By kind, the workloads that can need a license: those that the admission policies judge."""
 SELF_SUBJECT_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", namespaced=False)
 HELM_CHARTS: Final = Resource("source.toolkit.fluxcd.io", "v1", "helmcharts", namespaced=True)
 OCI_REPOSITORIES: Final = Resource("source.toolkit.fluxcd.io", "v1", "ocirepositories", namespaced=True)

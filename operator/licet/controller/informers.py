@@ -10,7 +10,15 @@ from typing import Any, Final
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.records import read_namespace
 from licet.cluster.releases import RELEASE_OBJECTS
-from licet.cluster.resource import CONFIG_MAPS, NAMESPACES, PODS, SECRETS, WEBHOOK_CONFIGURATIONS, WORKLOAD_POLICIES
+from licet.cluster.resource import (
+    CONFIG_MAPS,
+    NAMESPACES,
+    PODS,
+    SECRETS,
+    WEBHOOK_CONFIGURATIONS,
+    WORKLOAD_KINDS,
+    WORKLOAD_POLICIES,
+)
 from licet.cluster.state import MEMORY_NAME, TOKENS_NAME
 from licet.cluster.watch import Informer
 from licet.cluster.watch import Key as ObjectKey
@@ -20,7 +28,7 @@ from licet.controller.judging import read_policy
 from licet.controller.observed import Written
 from licet.controller.queue import Item, Kind
 from licet.controller.releases import Revision
-from licet.controller.workloads import WORKLOAD_KINDS, Ref, Workload
+from licet.controller.workloads import Ref, Workload
 from licet.controller.world import World
 from licet.core.images import ImageReference
 from licet.core.namespaces import Namespace

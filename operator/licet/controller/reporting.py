@@ -18,9 +18,8 @@ from typing import Any, Final
 
 import msgspec
 
-from licet.cluster.resource import Resource
+from licet.cluster.resource import WORKLOAD_KINDS, Resource
 from licet.controller.observed import digest
-from licet.controller.workloads import WORKLOAD_KINDS
 from licet.core import bounds
 from licet.core.reasons import Enforcement
 from licet.core.vendors import VendorRegistry

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Final
 
+from licet.cluster.resource import WORKLOAD_KINDS
 from licet.controller.releases import ReleaseKey
-from licet.controller.workloads import WORKLOAD_KINDS, Ref, Workload
+from licet.controller.workloads import Ref, Workload
 from licet.resources.installation import SourceKind
 
 InstallationKey = tuple[str, str]  # namespace and name

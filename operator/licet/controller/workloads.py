@@ -21,35 +21,15 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 from licet.cluster.records import read_images
-from licet.cluster.resource import (
-    CRON_JOBS,
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    JOBS,
-    PODS,
-    REPLICA_SETS,
-    REPLICATION_CONTROLLERS,
-    STATEFUL_SETS,
-    Resource,
-)
+from licet.cluster.resource import WORKLOAD_KINDS
 from licet.core import bounds
 from licet.core.labels import Label
+from licet.core.openings import HOOK_ANNOTATION, RELEASE_ANNOTATION
 from licet.resources.installation import SourceKind
 
 Object = Mapping[str, Any]
 ChartLabels = tuple[tuple[str, str], ...]
 """The labels of one object, or template, that tell of charts."""
-
-WORKLOAD_KINDS: Final[Mapping[str, Resource]] = {
-    "Deployment": DEPLOYMENTS,
-    "StatefulSet": STATEFUL_SETS,
-    "DaemonSet": DAEMON_SETS,
-    "ReplicaSet": REPLICA_SETS,
-    "ReplicationController": REPLICATION_CONTROLLERS,
-    "Job": JOBS,
-    "CronJob": CRON_JOBS,
-    "Pod": PODS,
-}
 
 # Made over and over from the template of something else, and kept as history: of these, their Pods tell what runs.
 _MADE_FROM_TEMPLATES: Final = frozenset({"ReplicaSet", "Job"})
@@ -63,9 +43,7 @@ _OWNER_LENGTH: Final = bounds.LABEL_LENGTH + len("_") + bounds.SOURCE_NAME_LENGT
 
 _INSTANCE: Final = "app.kubernetes.io/instance"
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
-_RELEASE_NAME: Final = "meta.helm.sh/release-name"
 _RELEASE_NAMESPACE: Final = "meta.helm.sh/release-namespace"
-_HOOK: Final = "helm.sh/hook"
 _FLUX_NAME: Final = "helm.toolkit.fluxcd.io/name"
 _FLUX_NAMESPACE: Final = "helm.toolkit.fluxcd.io/namespace"
 _TRACKING_ID: Final = "argocd.argoproj.io/tracking-id"
@@ -156,9 +134,9 @@ def _owner(metadata: Object) -> Ref | None:
 
 def _release(namespace: str, metadata: Object) -> Ref | None:
     annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
-    if labels.get(_MANAGED_BY) == "Helm" and _RELEASE_NAME in annotations:
-        return _tool(annotations.get(_RELEASE_NAMESPACE), SourceKind.RELEASE, annotations[_RELEASE_NAME])
-    if _HOOK in annotations:
+    if labels.get(_MANAGED_BY) == "Helm" and RELEASE_ANNOTATION in annotations:
+        return _tool(annotations.get(_RELEASE_NAMESPACE), SourceKind.RELEASE, annotations[RELEASE_ANNOTATION])
+    if HOOK_ANNOTATION in annotations:
         return _tool(namespace, SourceKind.RELEASE, labels.get(_INSTANCE))
     return None
 

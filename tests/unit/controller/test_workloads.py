@@ -2,7 +2,8 @@
 
 import pytest
 
-from licet.controller.workloads import WORKLOAD_KINDS, Ref, Workload
+from licet.cluster.resource import WORKLOAD_KINDS
+from licet.controller.workloads import Ref, Workload
 from licet.core.bounds import IMAGE_LENGTH
 from support.workload_objects import of_release, owner_reference, workload
 
