@@ -63,3 +63,13 @@ def licensed(site):
     site.entitlement()
     eventually(lambda: site.condition("Entitlement", "app", "Licensed") == ("True", "Active"))
     return site
+
+
+@pytest.fixture
+def projected(site):
+    """An Entitlement that is licensed and projected."""
+    site.trust()
+    site.license(site.vendor.token(plan="pro"))
+    site.entitlement()
+    eventually(lambda: site.condition("Entitlement", "app", "Licensed") == ("True", "Active"))
+    return site

@@ -7,16 +7,6 @@ from support.controller_site import eventually
 KINDS = ["ConfigMap", "Secret"]
 
 
-@pytest.fixture
-def projected(site):
-    """An Entitlement that is licensed and projected."""
-    site.trust()
-    site.license(site.vendor.token(plan="pro"))
-    site.entitlement()
-    eventually(lambda: site.condition("Entitlement", "app", "Licensed") == ("True", "Active"))
-    return site
-
-
 def contents(site, kind: str, name: str = "app") -> dict:
     obj = site.get(kind, name)
     return {member: obj.get(member) for member in ("data", "binaryData", "immutable", "type")} | {

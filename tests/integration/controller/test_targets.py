@@ -9,16 +9,6 @@ from support.controller_site import COLLECTED_SECONDS, eventually
 KINDS = ["ConfigMap", "Secret"]
 
 
-@pytest.fixture
-def projected(site):
-    """An Entitlement that is licensed and projected."""
-    site.trust()
-    site.license(site.vendor.token(plan="pro"))
-    site.entitlement()
-    eventually(lambda: site.condition("Entitlement", "app", "Licensed") == ("True", "Active"))
-    return site
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_object_of_somebody_else_is_never_touched_and_its_name_taken_once_it_is_gone(site, kind):
     theirs = site.create(kind, "app", data={"theirs": "dGhlaXJz"})

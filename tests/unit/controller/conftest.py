@@ -1,18 +1,14 @@
-from collections.abc import AsyncIterator
-
 import pytest
 
-from licet.cluster.api import KubeApi
-from scripted_server import ScriptedServer, scripted_server
+from support.known_world import KnownWorld
+from support.vendor_simulator import VendorSimulator
 
 
 @pytest.fixture
-async def server(tmp_path) -> AsyncIterator[ScriptedServer]:
-    async with scripted_server(tmp_path) as running:
-        yield running
+def acme() -> VendorSimulator:
+    return VendorSimulator()
 
 
 @pytest.fixture
-async def api(server) -> AsyncIterator[KubeApi]:
-    async with KubeApi.connect(server.kubeconfig(), user_agent="tests/0") as connected:
-        yield connected
+def known(acme) -> KnownWorld:
+    return KnownWorld(acme)

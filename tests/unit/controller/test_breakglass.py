@@ -25,11 +25,6 @@ def use(revision: int = 1, at: int = NOW + 60) -> BreakGlassUse:
 
 
 @pytest.fixture
-def acme() -> VendorSimulator:
-    return VendorSimulator()
-
-
-@pytest.fixture
 def known(acme: VendorSimulator) -> KnownWorld:
     return KnownWorld(acme)
 

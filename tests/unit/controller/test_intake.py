@@ -16,16 +16,6 @@ FROM_SECRET = {"tokenFrom": {"secretKeyRef": {"name": "acme-license", "key": "li
 LICENSE = license_manifest("acme-prod", token="x")
 
 
-@pytest.fixture
-def acme() -> VendorSimulator:
-    return VendorSimulator()
-
-
-@pytest.fixture
-def known(acme) -> KnownWorld:
-    return KnownWorld(acme)
-
-
 def newer(obj: dict[str, Any], **members: Any) -> dict[str, Any]:
     """The same object as it is later, with these members, and those of its metadata, changed."""
     version = int(obj["metadata"]["resourceVersion"]) + 100

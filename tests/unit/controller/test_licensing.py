@@ -11,22 +11,12 @@ from licet.controller.queue import Item, Kind
 from licet.controller.writer import StatusWriter
 from licet.core.memory import Memory
 from scripted_server import answer
-from support.known_world import KnownWorld, license_manifest
-from support.vendor_simulator import DAY, NOW, YEAR, VendorSimulator
+from support.known_world import license_manifest
+from support.vendor_simulator import DAY, NOW, YEAR
 
 REFERENCE = {"secretKeyRef": {"name": "acme-license", "key": "token"}}
 LICENSE, VENDOR = Item(Kind.LICENSE, name="acme-prod"), Item(Kind.VENDOR, name="acme")
 MEMORY, KEPT_TOKENS = Item(Kind.MEMORY), Item(Kind.KEPT_TOKENS)
-
-
-@pytest.fixture
-def acme() -> VendorSimulator:
-    return VendorSimulator()
-
-
-@pytest.fixture
-def known(acme) -> KnownWorld:
-    return KnownWorld(acme)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from licet.core.parameters import Right, VendorParameters
 from licet.core.reasons import Enforcement
 from scripted_server import answer, hang_up, page, refusal
 from support.known_world import KnownWorld
-from support.vendor_simulator import NOW, VendorSimulator
+from support.vendor_simulator import NOW
 
 VENDOR = Item(Kind.VENDOR, name="acme")
 RIGHT = Right(
@@ -39,16 +39,6 @@ PARAMETERS = VendorParameters(
     past=(),
 )
 SCATTERED = ">=1.0.0 !=1.2-rc"
-
-
-@pytest.fixture
-def acme() -> VendorSimulator:
-    return VendorSimulator()
-
-
-@pytest.fixture
-def known(acme) -> KnownWorld:
-    return KnownWorld(acme)
 
 
 @pytest.fixture

@@ -28,11 +28,6 @@ KEY = (PROD, "platform")
 FRESH = Observed("u-1", version=7, generation=3, deleting=False, status_digest=b"", conditions=())
 
 
-@pytest.fixture
-def acme() -> VendorSimulator:
-    return VendorSimulator()
-
-
 def told(status: Status, type_: str) -> tuple[ConditionStatus, str]:
     """Status and reason of a condition."""
     condition = next(condition for condition in status.conditions if condition.type == type_)

@@ -21,11 +21,6 @@ PLATFORM = ("acme", "acme-platform")
 
 
 @pytest.fixture
-def acme() -> VendorSimulator:
-    return VendorSimulator()
-
-
-@pytest.fixture
 def known(acme) -> KnownWorld:
     return KnownWorld(acme, VendorSimulator(name="globex", product="globex-db"))
 
