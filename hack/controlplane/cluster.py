@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import ssl
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from controlplane.files import write_private
 from controlplane.layout import Layout
 
 REQUEST_TIMEOUT = 30.0  # seconds
+RETRIES = 10  # of what the API server puts off, as in client-go
 
 
 class Cluster:
@@ -53,23 +55,19 @@ class Cluster:
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Sends one request as the administrator, and gives the JSON object that comes back.
 
-        A PATCH is a JSON merge patch. An answer that is not JSON, such as that of /readyz, comes back under `text`.
+        A PATCH is a JSON merge patch. An answer that is not JSON, such as that of /readyz, comes back under `text`. What
+        the API server puts off (429 with Retry-After, as while it fills its caches after a start) is asked again.
 
         Raises:
             ApiError: the API server answered with an error status.
             OSError: it could not be reached.
         """
-        connection = http.client.HTTPSConnection(
-            urlsplit(self.server).netloc, context=self._administrator, timeout=REQUEST_TIMEOUT
-        )
-        try:
-            media_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
-            headers = {"Accept": "application/json", "Content-Type": media_type}
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            response = connection.getresponse()
-            content = _decode(response)
-        finally:
-            connection.close()
+        for _ in range(RETRIES):
+            response, content = self._exchange(method, path, body)
+            retry_after = response.headers.get("Retry-After", "")
+            if response.status != http.HTTPStatus.TOO_MANY_REQUESTS or not retry_after.isdecimal():
+                break
+            time.sleep(float(retry_after))
         if response.status >= http.HTTPStatus.BAD_REQUEST:
             message = str(content.get("message", content.get("text", "")))
             raise ApiError(response.status, str(content.get("reason", response.reason)), message)
@@ -98,6 +96,21 @@ class Cluster:
         user = {"token": answer["status"]["token"]}
         write_private(path, kubeconfig(self.server, self.ca_file.read_bytes(), name, user, namespace=namespace))
         return path
+
+    def _exchange(
+        self, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> tuple[http.client.HTTPResponse, dict[str, Any]]:
+        connection = http.client.HTTPSConnection(
+            urlsplit(self.server).netloc, context=self._administrator, timeout=REQUEST_TIMEOUT
+        )
+        try:
+            media_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+            headers = {"Accept": "application/json", "Content-Type": media_type}
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            return response, _decode(response)
+        finally:
+            connection.close()
 
     @cached_property
     def _administrator(self) -> ssl.SSLContext:
