@@ -55,8 +55,8 @@ class Cluster:
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Sends one request as the administrator, and gives the JSON object that comes back.
 
-        A PATCH is a JSON merge patch. An answer that is not JSON, such as that of /readyz, comes back under `text`. What
-        the API server puts off (429 with Retry-After, as while it fills its caches after a start) is asked again.
+        A PATCH is a JSON merge patch. An answer that is not JSON, such as that of /readyz, comes back under `text`.
+        What the API server puts off (429 with Retry-After, as while it fills its caches after a start) is asked again.
 
         Raises:
             ApiError: the API server answered with an error status.
