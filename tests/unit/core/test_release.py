@@ -321,7 +321,7 @@ def test_nesting_is_capped_at_200_levels():
 
 @pytest.mark.parametrize("place", ["chart", "unknown", "config", "manifest"])
 def test_nesting_is_capped_wherever_it_is(place):
-    with pytest.raises(ReleaseError, match="nested"):
+    with pytest.raises(ReleaseError, match=r"nested|not what Helm can read"):
         decode_release(encode_release(f'{{"{place}":{"[" * 10_000}{"]" * 10_000}}}'.encode()))
 
 
@@ -342,7 +342,7 @@ def test_escapes_at_the_edge_of_a_chunk_are_read_right(before, run):
 
 @pytest.mark.parametrize(
     "values",
-    [b"[" + b"[]," * 400_000 + b"0]", b"[" + b"0," * 1_100_000 + b"0]", b"[" + b'"",' * 600_000 + b'""]'],
+    [b"[" + b"[]," * 700_000 + b"0]", b"[" + b"0," * 1_100_000 + b"0]", b"[" + b'"",' * 700_000 + b'""]'],
     ids=["objects", "elements", "strings"],
 )
 def test_objects_made_of_a_release_are_capped(values):
