@@ -38,7 +38,8 @@ class Webhook:
             decision = requested
         else:
             return encode_response(request.uid)
-        self._log.record(decision, asyncio.get_running_loop().time() - begun)
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._log.record, decision, loop.time() - begun)  # the API server gets its answer first
         judgement = decision.judgement
         denial = judgement.denial
         return encode_response(
