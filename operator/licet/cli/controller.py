@@ -2,7 +2,7 @@
 
 import click
 
-from licet.cli.components import component_options, search_less_for_garbage
+from licet.cli.components import component_options, tune_memory
 from licet.cli.options import operator_namespace_option
 from licet.cli.program import Command, Example, examples
 
@@ -60,7 +60,7 @@ def command(
 
     It runs until SIGTERM or SIGINT. The chart of licet runs it in the cluster; one at a time is enough.
     """
-    search_less_for_garbage()
+    tune_memory()
     # Importing it takes longer than most other commands run.
     from licet.cluster.logs import LogFormat
     from licet.controller.main import ControllerOptions, run
