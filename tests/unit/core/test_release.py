@@ -224,6 +224,7 @@ def gzipped(data: bytes) -> bytes:
         pytest.param(gzipped(JSON)[: len(gzipped(JSON)) // 2], id="half of it"),
         pytest.param(gzipped(JSON)[:4], id="a cut header"),
         pytest.param(b"\x1f\x8b\x08\xe0" + gzipped(JSON)[4:], id="reserved flags"),
+        pytest.param(b"\x1f\x8b\x08\x04" + gzipped(JSON)[4:10] + b"\0\0" + gzipped(JSON)[10:], id="an extra field"),
         pytest.param(gzipped(JSON)[:10] + b"\xff" * 40, id="no deflate stream"),
     ],
 )
@@ -323,6 +324,17 @@ def test_nesting_is_capped_at_200_levels():
 def test_nesting_is_capped_wherever_it_is(place):
     with pytest.raises(ReleaseError, match=r"nested|not what Helm can read"):
         decode_release(encode_release(f'{{"{place}":{"[" * 10_000}{"]" * 10_000}}}'.encode()))
+
+
+@pytest.mark.parametrize(
+    "place", ['"values":{', '"config":{', '"import-values":[{', '"email":', '"data":', '"events":']
+)
+def test_nesting_is_capped_in_what_is_not_read(place):
+    deep = '"unknown":' + "[" * bounds.RELEASE_JSON_DEPTH + "]" * bounds.RELEASE_JSON_DEPTH
+    with pytest.raises(ReleaseError, match="nested over 200 levels"):
+        decode_release(
+            with_text(place, f"{place}{deep}," if place.endswith("{") else f"{deep},{place}", full_document())
+        )
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, '"[[', '\\"[' * 300, "\\\\", '\\\\"{', '{"a": "[['])
