@@ -52,10 +52,11 @@ async def test_list_gathers_all_pages(api, namespace):
     names = {f"page-{number:02}" for number in range(12)}
     for name in names:
         await api.create(CONFIG_MAPS.path(namespace), config_map(name))
-    found = [page async for page in api.pages(CONFIG_MAPS.path(namespace), page_size=5)]
-    assert [len(page.items) for page in found][:2] == [5, 5]
-    assert len({page.resource_version for page in found}) == 1
-    assert {item["metadata"]["name"] for page in found for item in page.items} >= names
+    pages = api.pages(CONFIG_MAPS.path(namespace), page_size=5)
+    found = [(page.resource_version, [item["metadata"]["name"] for item in page.items]) async for page in pages]
+    assert [len(listed) for _, listed in found][:2] == [5, 5]
+    assert len({version for version, _ in found}) == 1
+    assert {name for _, listed in found for name in listed} >= names
 
 
 async def test_metadata_alone_comes_without_what_is_secret(api, namespace):

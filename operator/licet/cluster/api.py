@@ -3,7 +3,7 @@
 Objects are dictionaries, not generated models, because those cost several times the CPU of the request itself.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,7 +37,16 @@ class Patch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some or all objects of a list; the pages of one list share its resourceVersion."""
+    """Some objects of a list; the pages of one list share its resourceVersion."""
+
+    items: Iterator[JsonObject]
+    """Each is decoded when it is its turn, since all together would take several times the memory of the answer."""
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All objects of a list, and its resourceVersion."""
 
     items: list[JsonObject]
     resource_version: str
@@ -100,22 +109,24 @@ class KubeApi:
         while True:
             answer = await self._transport.request(hdrs.METH_GET, path, params=params, accept=accept)
             page = _read(_LIST, answer, path)
-            yield Page(page.items or [], page.metadata.resource_version)
+            items = (_read(_OBJECT, item, path) for item in page.items or ())
+            yield Page(items, page.metadata.resource_version)
             if not page.metadata.next_page:
                 return
             params["continue"] = page.metadata.next_page
 
     async def list(
         self, path: str, *, label_selector: str = "", field_selector: str = "", metadata_only: bool = False
-    ) -> Page:
+    ) -> Listing:
         """All objects below `path` as they are now, at once."""
-        pages = [
-            page
-            async for page in self.pages(
-                path, label_selector=label_selector, field_selector=field_selector, metadata_only=metadata_only
-            )
-        ]
-        return Page([item for page in pages for item in page.items], pages[-1].resource_version)
+        items: list[JsonObject] = []
+        version = ""
+        async for page in self.pages(
+            path, label_selector=label_selector, field_selector=field_selector, metadata_only=metadata_only
+        ):
+            items += page.items
+            version = page.resource_version
+        return Listing(items, version)
 
     async def create(self, path: str, obj: JsonObject) -> JsonObject:
         """Create an object in the collection, or ask the subresource, at `path`; gives what the server made of it."""
@@ -211,14 +222,14 @@ class _ListMeta(msgspec.Struct):
 
 class _List(msgspec.Struct):
     metadata: _ListMeta
-    items: list[JsonObject] | None
+    items: list[msgspec.Raw] | None
 
 
 _OBJECT: Final = msgspec.json.Decoder(JsonObject)
 _LIST: Final = msgspec.json.Decoder(_List)
 
 
-def _read(decoder: "msgspec.json.Decoder[T]", answer: bytes, path: str) -> T:
+def _read(decoder: "msgspec.json.Decoder[T]", answer: bytes | msgspec.Raw, path: str) -> T:
     try:
         return decoder.decode(answer)
     except msgspec.DecodeError as error:

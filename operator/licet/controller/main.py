@@ -39,7 +39,7 @@ COMPONENT: Final = "licet-controller"
 _FIRST: Final = (Kind.ASSESSMENT, Kind.TOKEN, Kind.MEMORY, Kind.KEPT_TOKENS, Kind.WORKLOAD_POLICY)
 
 _RETRY_SECONDS: Final = 2.0
-_SETTLED_SECONDS: Final = 5.0  # how long listing anew takes kopf
+_SETTLED_SECONDS: Final = 5.0  # how long kopf may take from one object that it lists anew to the next
 _EVENTS_SECONDS: Final = 2.0
 
 _logger: Final = logging.getLogger(__name__)
@@ -195,5 +195,5 @@ class Controller:
             self._compare_soon(resource)
 
     def _compare_soon(self, resource: Resource) -> None:
-        """Look for what vanished before kopf listed, of which it tells nothing."""
-        self._queue.add_later(Item(Kind.COMPARISON, name=resource.plural), _SETTLED_SECONDS)
+        """Look for what vanished before kopf listed, of which it tells nothing; once it has listed all."""
+        self._queue.add_after(Item(Kind.COMPARISON, name=resource.plural), _SETTLED_SECONDS)

@@ -115,6 +115,12 @@ class WorkQueue:
             timer.cancel()
         self._timers[item] = loop.call_later(seconds, self.add, item)
 
+    def add_after(self, item: Item, seconds: float) -> None:
+        """Have an item reconciled once this has not been called for it for some seconds."""
+        if (timer := self._timers.pop(item, None)) is not None:
+            timer.cancel()
+        self._timers[item] = asyncio.get_running_loop().call_later(seconds, self.add, item)
+
     async def run(self) -> None:
         """Work until cancelled."""
         try:

@@ -30,7 +30,10 @@ _RESTART_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 10.0
 _SPELL_SECONDS: Final = 40  # after which the API server ends a watch, and it is begun again where it ended
 _SILENCE_SECONDS: Final = 45.0  # after which a watch that has not been ended is taken for cut
-_CHUNK: Final = 500  # objects in a page of a list, so that a large one is never whole in memory
+_CHUNK: Final = 100  # objects in a page of a list: kopf has each page in memory as a whole, several times its bytes
+# After which kopf ends the task that it has for an object. With its own 5 seconds, a list or a change of all
+# Entitlements leaves it with a task for each, and with the object, all at once.
+_IDLE_SECONDS: Final = 0.2
 # What kopf says of itself that is of no use here: that it logs in; each attempt to reach an API server that is away, of
 # which the informers tell once; that it handles no signals in a thread; and its failure, which is raised as well.
 _LOG_LEVELS: Final = {
@@ -165,6 +168,7 @@ class Watch:
         settings.watching.server_timeout = _SPELL_SECONDS
         settings.watching.inactivity_timeout = _SILENCE_SECONDS
         settings.watching.chunk_size = _CHUNK
+        settings.queueing.idle_timeout = _IDLE_SECONDS
         settings.persistence.diffbase_storage = _Nowhere()
         settings.scanning.disabled = True  # of CRDs and namespaces, for which it would need more rights
         settings.networking.error_backoffs = _Backoffs()

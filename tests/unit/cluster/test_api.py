@@ -16,6 +16,14 @@ async def test_list_follows_the_pages_to_the_end(server, api):
     assert second == first | {"continue": "more&more"}
 
 
+async def test_objects_of_a_page_are_decoded_one_by_one(server, api):
+    server.will(page({"n": 1}, "no object"))
+    async for listed in api.pages("/x"):
+        assert next(listed.items) == {"n": 1}
+        with pytest.raises(ApiError, match="no Kubernetes object"):
+            next(listed.items)
+
+
 async def test_list_without_items_is_empty(server, api):
     server.will(answer({"metadata": {"resourceVersion": "7"}, "items": None}))
     assert (await api.list("/x")).items == []

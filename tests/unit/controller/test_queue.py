@@ -291,6 +291,17 @@ async def test_of_several_requests_for_later_the_earliest_holds():
 
 
 @in_skipped_time
+async def test_item_that_is_to_wait_for_a_pause_is_reconciled_once_after_the_last_request():
+    work = Work()
+    async with working(work) as queue:
+        for _ in range(10):
+            queue.add_after(ITEM, 5)
+            await asyncio.sleep(4)
+        await asyncio.sleep(100)
+    assert work.times(ITEM) == [9 * 4 + 5]
+
+
+@in_skipped_time
 async def test_request_for_now_replaces_one_for_later():
     work = Work()
     async with working(work) as queue:
