@@ -55,7 +55,7 @@ class Intake:
         if before is not None and int(metadata["resourceVersion"]) <= before.version:
             return
         try:
-            observed = Observed.read(obj, before)
+            observed = Observed.read(obj)
             self._change[resource](key, obj)
         except Exception:
             _logger.exception("%s %s can't be read; what was known of it stays", resource, "/".join(filter(None, key)))

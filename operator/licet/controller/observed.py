@@ -6,11 +6,12 @@ from hashlib import blake2b
 from typing import Any, Final, Self
 
 import msgspec
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from licet.resources.meta import Condition
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
+_CONDITIONS: Final = TypeAdapter(tuple[Condition, ...])
 
 
 def digest(document: object) -> bytes:
@@ -31,34 +32,35 @@ class Observed:
     generation: int
     deleting: bool
     status_digest: bytes
-    conditions: tuple[Condition, ...]
+    encoded_conditions: bytes = field(default=b"[]", compare=False)
+    """As JSON: as models they would take five times the memory, for each object."""
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions of the status; those that can't be read are none, and are written anew."""
+        try:
+            return _CONDITIONS.validate_json(self.encoded_conditions)
+        except ValidationError:
+            return ()
 
     @classmethod
-    def read(cls, obj: Mapping[str, Any], known: "Observed | None" = None) -> Self:
-        """Read an object as the API server gives it; conditions that can't be read are none, and are written anew.
-
-        Most of what is heard of an object is the echo of its status: conditions that are `known` are not read again.
-        """
+    def read(cls, obj: Mapping[str, Any]) -> Self:
+        """Read an object as the API server gives it."""
         metadata, status = obj["metadata"], obj.get("status") or {}
-        status_digest = digest(status)
-        if known is not None and known.status_digest == status_digest:
-            conditions = known.conditions
-        else:
-            conditions = _read_conditions(status)
         return cls(
             uid=metadata["uid"],
             version=int(metadata["resourceVersion"]),
             generation=metadata.get("generation", 0),
             deleting="deletionTimestamp" in metadata,
-            status_digest=status_digest,
-            conditions=conditions,
+            status_digest=digest(status),
+            encoded_conditions=_encoded_conditions(status),
         )
 
-    def with_status(self, status_digest: bytes, conditions: tuple[Condition, ...], *, version: int) -> Self:
+    def with_status(self, status: Mapping[str, Any], *, version: int) -> Self:
         """Take in the status that was written in the change `version`, unless the object as read is newer than that."""
         if version < self.version:
             return self
-        return replace(self, status_digest=status_digest, conditions=conditions)
+        return replace(self, status_digest=digest(status), encoded_conditions=_encoded_conditions(status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,5 @@ class Written:
         return self if known is None or known.version < self.version else known
 
 
-def _read_conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
-    try:
-        return tuple(Condition.model_validate(each) for each in status.get("conditions") or ())
-    except ValidationError:
-        return ()
+def _encoded_conditions(status: Mapping[str, Any]) -> bytes:
+    return _ENCODER.encode(status.get("conditions") or [])

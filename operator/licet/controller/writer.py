@@ -43,8 +43,7 @@ class StatusWriter:
             ApiError: the API server did not take it.
         """
         document = status.as_json()
-        wanted = digest(document)
-        if wanted == observed.status_digest:
+        if digest(document) == observed.status_digest:
             return
         namespace, name = key
         patch: list[JsonObject] = [
@@ -60,7 +59,7 @@ class StatusWriter:
         known = self._world.observed[resource]
         if (current := known.get(key)) is not None and current.uid == observed.uid:
             version = int(written["metadata"]["resourceVersion"])
-            known[key] = current.with_status(wanted, status.conditions, version=version)
+            known[key] = current.with_status(document, version=version)
         self._tell(resource, key, observed, status)
 
     def _tell(self, resource: Resource, key: Key, observed: Observed, status: Status) -> None:

@@ -25,7 +25,7 @@ from licet.resources.installation import InstallationStatus, PastChart, Source, 
 from support.properties import quick
 from support.vendor_simulator import NOW
 
-FRESH = Observed("u-1", version=7, generation=1, deleting=False, status_digest=b"", conditions=())
+FRESH = Observed("u-1", version=7, generation=1, deleting=False, status_digest=b"")
 
 
 def verdict(
@@ -344,6 +344,6 @@ def test_license_is_looked_for_once_more_before_an_image_is_first_told_to_have_n
     short = [finding(licensed=False)]
     assert is_news(short, None)
     assert not is_news([finding()], None)
-    told = replace(FRESH, conditions=status(findings=tuple(short)).conditions)
+    told = FRESH.with_status(status(findings=tuple(short)).as_json(), version=7)
     assert not is_news(short, told)
-    assert is_news(short, replace(FRESH, conditions=status(findings=(finding(),)).conditions))
+    assert is_news(short, FRESH.with_status(status(findings=(finding(),)).as_json(), version=7))

@@ -17,7 +17,7 @@ from licet.core.reasons import Reason, State
 from licet.core.vendors import VendorRegistry
 from licet.resources.entitlement import EntitlementStatus, TargetKind
 from licet.resources.license import LicenseStatus
-from licet.resources.meta import Condition, ConditionStatus, Status
+from licet.resources.meta import ConditionStatus, Status
 from licet.resources.vendor import VendorStatus
 from support.assessing import assess_tokens
 from support.known_world import CREATED
@@ -25,7 +25,7 @@ from support.vendor_simulator import CLUSTER, DAY, NOW, YEAR, VendorSimulator, e
 
 PROD = "prod-eu"
 KEY = (PROD, "platform")
-FRESH = Observed("u-1", version=7, generation=3, deleting=False, status_digest=b"", conditions=())
+FRESH = Observed("u-1", version=7, generation=3, deleting=False, status_digest=b"")
 
 
 def told(status: Status, type_: str) -> tuple[ConditionStatus, str]:
@@ -123,7 +123,7 @@ def test_vendor_says_how_far_its_workloads_are_judged_and_why_no_further(acme, j
 
 def of_token(acme: VendorSimulator, token: str, *others: str, previous: LicenseStatus | None = None) -> LicenseStatus:
     standing = assess_tokens(acme, [token, *others], clock=acme.now).standings["license-0"]
-    observed = replace(FRESH, conditions=previous.conditions if previous else ())
+    observed = FRESH.with_status(previous.as_json(), version=7) if previous else FRESH
     return license_status(standing, observed, now=acme.now)
 
 
@@ -425,14 +425,14 @@ def test_what_many_licenses_give_together_fits_into_a_status(acme):
 
 
 def test_conditions_keep_the_time_at_which_they_came_to_hold(acme):
-    def at(now: int, previous: tuple[Condition, ...]) -> LicenseStatus:
+    def at(now: int, previous: Observed) -> LicenseStatus:
         standing = assess_tokens(acme, [token], clock=now).standings["license-0"]
-        return license_status(standing, replace(FRESH, generation=4, conditions=previous), now=now)
+        return license_status(standing, replace(previous, generation=4), now=now)
 
     token = acme.token(gracePeriod="P14D")
-    first = at(NOW, ())
-    assert at(NOW + DAY, first.conditions) == at(NOW, first.conditions), "the same, so that nothing is written"
-    later = at(NOW + YEAR, first.conditions)
+    known = FRESH.with_status(at(NOW, FRESH).as_json(), version=7)
+    assert at(NOW + DAY, known) == at(NOW, known), "the same, so that nothing is written"
+    later = at(NOW + YEAR, known)
     times = {condition.type: condition.last_transition_time for condition in later.conditions}
     assert times == {"Ready": NOW, "Valid": NOW, "ExpiringSoon": NOW + YEAR, "Consistent": NOW}
     assert {condition.observed_generation for condition in later.conditions} == {4}

@@ -20,7 +20,7 @@ from support.vendor_simulator import NOW
 
 KEYS = {VENDORS: ("", "acme"), LICENSES: ("", "acme-prod")}
 KEYS |= dict.fromkeys((ENTITLEMENTS, INSTALLATIONS), ("prod-eu", "platform"))
-OBSERVED = Observed("u-1", version=7, generation=1, deleting=False, status_digest=digest({}), conditions=())
+OBSERVED = Observed("u-1", version=7, generation=1, deleting=False, status_digest=digest({}))
 WRITTEN = answer({"metadata": {"uid": "u-1", "resourceVersion": "8"}})
 Told = tuple[ConditionType, bool | None, str]
 
@@ -33,7 +33,7 @@ def saying(*told: Told, previous: Observed = OBSERVED, now: int = NOW, message: 
 
 def having(status: Status, observed: Observed = OBSERVED) -> Observed:
     """An object that has this status already."""
-    return replace(observed, status_digest=digest(status.as_json()), conditions=status.conditions)
+    return observed.with_status(status.as_json(), version=observed.version)
 
 
 @dataclass
