@@ -19,7 +19,15 @@ from urllib.parse import urlsplit
 
 from bench import bare
 from bench.bare import Call
-from bench.counters import difference, processor_seconds, resident_mebibytes, server_metrics, writes
+from bench.counters import (
+    bytes_carried,
+    difference,
+    metrics,
+    processor_seconds,
+    resident_mebibytes,
+    server_metrics,
+    writes,
+)
 from bench.progress import Progress
 from bench.setting import apply
 from bench.vendor import BenchVendor
@@ -35,20 +43,24 @@ _WAIT_SECONDS: Final = 600.0
 _SETTLE_SECONDS: Final = 3.0
 _POLL_SECONDS: Final = 0.005
 _STEPS: Final = 5
+_AT_REST: Final = 0.03  # of a core
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
     """What was measured with so many Entitlements; times are in seconds.
 
-    `cold` is from the first write to the last when nothing was there, `change` from a License's change to the last
-    write, `bare_create` and `bare_change` what the bare client takes for the same writes. `restart_ready` is how long
-    the controller takes to be ready where nothing is to be done. `one` is how long the change of one more License takes
-    that one Entitlement depends on.
+    `cold` is from the first write of an Entitlement's status to the last when nothing was there, `cold_events` how many
+    Events had been written by then, `change` from a License's change to the last write; `bare_create` and `bare_change`
+    what the bare client takes for the same writes, these Events included. `restart_ready` is how long the controller
+    takes to be ready where nothing is to be done. `one` is how long the change of one more License takes that one
+    Entitlement depends on. At rest, `idle_connections` are open, and carry so many `idle_bytes` a second, both ways.
     """
 
     entitlements: int
     cold: float
+    cold_events: int
+    cold_writes: dict[str, int]
     change: float
     bare_create: float
     bare_change: float
@@ -59,6 +71,8 @@ class Projection:
     one: float
     resident_mib: float
     idle_percent: float
+    idle_connections: int
+    idle_bytes: float
     gate_ready: float
     gate_resident_mib: float
 
@@ -95,12 +109,13 @@ class _Site:
         with ExitStack() as stack:
             stack.callback(self._sandbox.end)
             watch = stack.enter_context(_Watch(self._plane).reading())
+            counted, events = self._writes(), self._events()
             cold_ready = start(controller)
             watch.await_events(self._count + 1)
-            cold = watch.duration
+            cold, cold_events = watch.duration, self._events() - events
             time.sleep(_SETTLE_SECONDS)
             self._step(f"cold start: {cold:.1f} s of writing")
-            counted = self._writes()
+            cold_writes, counted = difference(counted, self._writes()), self._writes()
             taken = [self._change(watch) for _ in range(changes)]
             self._step(f"License changed: {statistics.median(taken):.1f} s")
             time.sleep(_SETTLE_SECONDS)
@@ -112,20 +127,25 @@ class _Site:
             time.sleep(_SETTLE_SECONDS)
             restart_writes = difference(counted, self._writes())
             pid = running(controller)
-            busy = processor_seconds(pid)
+            await_rest(pid)
+            busy, carried = processor_seconds(pid), bytes_carried(pid)
             time.sleep(idle_seconds)
             idle = (processor_seconds(pid) - busy) / idle_seconds * 100
+            connections = bytes_carried(pid)
+            idle_bytes = sum(number - carried.get(each, 0) for each, number in connections.items()) / idle_seconds
             resident = resident_mebibytes(pid)
             gate_ready = start(self._sandbox.gate)
             gate_resident = resident_mebibytes(running(self._sandbox.gate))
             self._sandbox.gate.process.end()
             self._step(f"restarted: ready after {restart_ready:.1f} s")
             controller.process.end()
-            bare_change, bare_create = self._bare()
+            bare_change, bare_create = self._bare(cold_events)
             self._step(f"bare client: {bare_change:.1f} s")
         return Projection(
             entitlements=self._count,
             cold=cold,
+            cold_events=cold_events,
+            cold_writes=cold_writes,
             change=statistics.median(taken),
             bare_create=bare_create,
             bare_change=bare_change,
@@ -136,6 +156,8 @@ class _Site:
             one=one,
             resident_mib=resident,
             idle_percent=idle,
+            idle_connections=len(connections),
+            idle_bytes=idle_bytes,
             gate_ready=gate_ready,
             gate_resident_mib=gate_resident,
         )
@@ -174,8 +196,8 @@ class _Site:
         watch.await_events(dependents)
         return watch.last - started
 
-    def _bare(self) -> tuple[float, float]:
-        """Gives how long the bare client takes to change what the controller writes, and to create it."""
+    def _bare(self, events: int) -> tuple[float, float]:
+        """Gives how long the bare client takes to change what the controller writes, and to create it with Events."""
         kubeconfig = self._sandbox.controller.kubeconfig
         changed = [self._same_writes("PUT", number) for number in range(len(CONNECTIONS))]
         durations = [
@@ -183,7 +205,11 @@ class _Site:
             for calls, connections in zip(changed, CONNECTIONS, strict=True)
         ]
         best = CONNECTIONS[durations.index(min(durations))]
-        return min(durations), bare.send(kubeconfig, self._same_writes("POST", len(CONNECTIONS)), connections=best)
+        created = self._same_writes("POST", len(CONNECTIONS))
+        written = self._list("/api/v1/events?fieldSelector=involvedObject.kind%3DEntitlement")
+        for group, event in zip(created, written[:events], strict=False):
+            group.append(_write("POST", "events", _of_the_copy(event)))
+        return min(durations), bare.send(kubeconfig, created, connections=best)
 
     def _same_writes(self, method: str, version: int) -> list[list[Call]]:
         """Gives the writes for each Entitlement: its ConfigMap, its Secret and its status, with some other content."""
@@ -207,6 +233,10 @@ class _Site:
 
     def _writes(self) -> dict[tuple[str, str], int]:
         return writes(server_metrics(self._plane))
+
+    def _events(self) -> int:
+        """Gives how many Events the API server was asked to create so far."""
+        return int(metrics(server_metrics(self._plane), "apiserver_request_total", verb="POST", resource="events"))
 
 
 def start(component: Component) -> float:
@@ -235,6 +265,21 @@ def running(component: Component) -> int:
     return pid
 
 
+def await_rest(pid: int) -> None:
+    """Returns when a process has had next to nothing to do for a while.
+
+    Raises:
+        SandboxError: it still has after ten minutes.
+    """
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while time.monotonic() < deadline:
+        busy = processor_seconds(pid)
+        time.sleep(_SETTLE_SECONDS)
+        if processor_seconds(pid) - busy < _AT_REST * _SETTLE_SECONDS:
+            return
+    raise SandboxError(f"process {pid} is still busy after {_WAIT_SECONDS:.0f} s")
+
+
 def _entitlement(namespace: str, name: str, vendor: BenchVendor) -> Call:
     body = {
         "apiVersion": "licet.dev/v1alpha1",
@@ -245,13 +290,23 @@ def _entitlement(namespace: str, name: str, vendor: BenchVendor) -> Call:
     return Call("POST", f"{_OWN}/namespaces/{namespace}/entitlements", json.dumps(body).encode())
 
 
+def _of_the_copy(event: dict[str, Any]) -> dict[str, Any]:
+    """Gives an Event as one about the copy of the object that it is about, since it has to be in its namespace."""
+    involved = event["involvedObject"]
+    return {**event, "involvedObject": {**involved, "namespace": _copy(involved["namespace"])}}
+
+
+def _copy(namespace: str) -> str:
+    return namespace.replace("team", "copy")
+
+
 def _write(method: str, plural: str, obj: dict[str, Any]) -> Call:
     """Writes an object as it was read: in its place, or a copy of it into another namespace."""
     metadata = {key: value for key, value in obj["metadata"].items() if key in {"name", "labels", "ownerReferences"}}
     namespace, name = _key(obj)
     if method == "POST":
-        namespace = namespace.replace("team", "copy")
-        del metadata["ownerReferences"]  # else the garbage collector takes the copy away
+        namespace = _copy(namespace)
+        metadata.pop("ownerReferences", None)  # else the garbage collector takes the copy away
     path = f"/api/v1/namespaces/{namespace}/{plural}"
     body = json.dumps({**obj, "metadata": metadata}, separators=(",", ":")).encode()
     return Call(method, path if method == "POST" else f"{path}/{name}", body)

@@ -1,6 +1,6 @@
 """Reading what the API server has counted."""
 
-from bench.counters import difference, metrics, writes
+from bench.counters import connections, difference, metrics, writes
 
 TEXT = """\
 # TYPE apiserver_request_total counter
@@ -31,3 +31,12 @@ def test_difference_names_what_has_been_written_in_between():
         "POST secrets": 2,
         "PUT configmaps": 2,
     }
+
+
+def test_bytes_that_the_connections_of_one_process_have_carried_are_added_up():
+    text = """\
+0 0 127.0.0.1:1 127.0.0.1:9 users:(("licet",pid=7,fd=3)) cubic bytes_sent:5 bytes_acked:5 bytes_received:10 segs_out:1
+0 0 127.0.0.1:2 127.0.0.1:9 users:(("licet",pid=7,fd=4)) cubic bytes_received:2 segs_out:1
+0 0 127.0.0.1:3 127.0.0.1:9 users:(("other",pid=77,fd=4)) cubic bytes_received:2 segs_out:1
+"""
+    assert connections(text, 7) == {"127.0.0.1:1 127.0.0.1:9": 15, "127.0.0.1:2 127.0.0.1:9": 2}
