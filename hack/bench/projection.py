@@ -5,17 +5,13 @@ same ServiceAccount, with as many connections as suit it best, while the control
 """
 
 import base64
-import http.client
 import json
-import ssl
 import statistics
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from bench import bare
 from bench.bare import Call
@@ -31,7 +27,8 @@ from bench.counters import (
 from bench.progress import Progress
 from bench.setting import apply
 from bench.vendor import BenchVendor
-from controlplane import Cluster, ControlPlane
+from bench.watching import Watch
+from controlplane import ControlPlane
 from sandbox import Sandbox, SandboxError
 from sandbox.components import Component
 
@@ -108,7 +105,7 @@ class _Site:
         controller = self._sandbox.controller
         with ExitStack() as stack:
             stack.callback(self._sandbox.end)
-            watch = stack.enter_context(_Watch(self._plane).reading())
+            watch = stack.enter_context(Watch(self._plane).reading())
             counted, events = self._writes(), self._events()
             cold_ready = start(controller)
             watch.await_events(self._count + 1)
@@ -180,13 +177,13 @@ class _Site:
         calls.append([_entitlement("team-0", "one", self._one)])
         bare.send(self._plane.kubeconfig, calls, connections=max(CONNECTIONS) // 2)
 
-    def _change(self, watch: "_Watch") -> float:
+    def _change(self, watch: Watch) -> float:
         return self._renew(watch, self._vendor, self._count)
 
-    def _change_one(self, watch: "_Watch") -> float:
+    def _change_one(self, watch: Watch) -> float:
         return statistics.median(self._renew(watch, self._one, 1) for _ in range(_STEPS))
 
-    def _renew(self, watch: "_Watch", vendor: BenchVendor, dependents: int) -> float:
+    def _renew(self, watch: Watch, vendor: BenchVendor, dependents: int) -> float:
         """Changes a License, and gives how long it takes until the last Entitlement's status says so."""
         self._plan = "enterprise" if getattr(self, "_plan", "") == "pro" else "pro"
         watch.begin()
@@ -314,64 +311,3 @@ def _write(method: str, plural: str, obj: dict[str, Any]) -> Call:
 
 def _key(obj: dict[str, Any]) -> tuple[str, str]:
     return obj["metadata"]["namespace"], obj["metadata"]["name"]
-
-
-class _Watch:
-    """Hears of Entitlements that are written, and when; it gets metadata only, so as not to cost much."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._changed = threading.Condition()
-        self._count = 0
-        self.first = self.last = 0.0
-
-    @property
-    def duration(self) -> float:
-        """Seconds from the first event to the last, since `begin`."""
-        return self.last - self.first
-
-    def begin(self) -> None:
-        """Counts anew."""
-        with self._changed:
-            self._count = 0
-
-    def await_events(self, count: int) -> None:
-        """Returns when so many Entitlements have been written.
-
-        Raises:
-            SandboxError: that takes more than ten minutes.
-        """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._count >= count, timeout=_WAIT_SECONDS):
-                raise SandboxError(f"after {_WAIT_SECONDS:.0f} s {self._count} of {count} Entitlements are written")
-
-    @contextmanager
-    def reading(self) -> Iterator["_Watch"]:
-        """Reads while the block runs, from what is there at its begin."""
-        accept = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
-        version = self._cluster.request("GET", f"{_OWN}/entitlements?limit=1")["metadata"]["resourceVersion"]
-        certificates = self._cluster.ca_file.parent
-        context = ssl.create_default_context(cafile=self._cluster.ca_file)
-        context.load_cert_chain(certificates / "admin.crt", certificates / "admin.key")
-        connection = http.client.HTTPSConnection(urlsplit(self._cluster.server).netloc, context=context)
-        path = f"{_OWN}/entitlements?watch=1&resourceVersion={version}&timeoutSeconds=36000"
-        connection.request("GET", path, headers={"Accept": accept})
-        response = connection.getresponse()
-        thread = threading.Thread(target=self._read, args=(response,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            if connection.sock is not None:
-                connection.sock.close()
-
-    def _read(self, response: http.client.HTTPResponse) -> None:
-        try:
-            while response.readline():
-                with self._changed:
-                    self.last = time.monotonic()
-                    self.first = self.last if not self._count else self.first
-                    self._count += 1
-                    self._changed.notify_all()
-        except (OSError, ValueError, http.client.HTTPException):
-            return  # the connection was closed, because nobody wants to know any more
