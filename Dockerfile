@@ -27,7 +27,7 @@ COPY operator operator
 RUN uv sync --frozen --no-default-groups --no-editable
 
 # The asynchronous client of the package `kubernetes`, which licet does not use, is a third of all that is installed.
-RUN rm -r /opt/licet/lib/python*/site-packages/kubernetes/aio
+RUN rm -rf /opt/licet/lib/python*/site-packages/kubernetes/aio
 
 
 FROM python:3.14-slim

@@ -15,7 +15,7 @@ from support.vendor_simulator import VendorSimulator
 
 HELMS: Final = ("helm", "helm3")
 
-_PATIENCE_SECONDS: Final = 10.0
+_PATIENCE_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
 
 Answer = subprocess.CompletedProcess[str]

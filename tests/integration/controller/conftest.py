@@ -42,7 +42,7 @@ def component(plane) -> Iterator[Component]:
 def controller(component) -> Component:
     """The controller, ready, whatever the test before has done to it."""
     component.start()
-    eventually(lambda: component.problem() is None, seconds=30)
+    eventually(lambda: component.problem() is None)
     return component
 
 

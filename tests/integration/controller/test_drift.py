@@ -41,19 +41,19 @@ def contents(site, kind: str, name: str = "app") -> dict:
 def test_edit_of_a_projected_object_is_undone(projected, kind, edit):
     before = contents(projected, kind)
     projected.patch(kind, "app", edit)
-    eventually(lambda: contents(projected, kind) == before, seconds=3)
+    eventually(lambda: contents(projected, kind) == before)
 
 
 def test_binary_data_that_was_added_is_removed(projected):
     projected.patch("ConfigMap", "app", {"binaryData": {"more": "AAAA"}})
-    eventually(lambda: "binaryData" not in projected.get("ConfigMap", "app"), seconds=3)
+    eventually(lambda: "binaryData" not in projected.get("ConfigMap", "app"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_deleted_object_is_made_again(projected, kind):
     before = contents(projected, kind)
     projected.delete(kind, "app")
-    eventually(lambda: contents(projected, kind) == before, seconds=3)
+    eventually(lambda: contents(projected, kind) == before)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,7 +61,7 @@ def test_labels_and_annotations_of_others_stay(projected, kind):
     theirs = {"annotations": {"example.com/a": "b"}, "labels": {"team": "pay"}}
     before = projected.patch(kind, "app", {"metadata": theirs})["metadata"]["resourceVersion"]
     projected.patch(kind, "app", {"data": {"added": "e30="}})
-    eventually(lambda: "added" not in projected.get(kind, "app")["data"], seconds=3)
+    eventually(lambda: "added" not in projected.get(kind, "app")["data"])
     metadata = projected.get(kind, "app")["metadata"]
     assert metadata["resourceVersion"] != before
     assert metadata["annotations"] == theirs["annotations"]

@@ -61,7 +61,7 @@ def test_what_vanished_while_the_api_server_was_away_is_missed(licensed, plane, 
     plane.kill_api_server()
     plane.start_api_server()
     controller.process.send(signal.SIGCONT)
-    eventually(lambda: licensed.document()["features"] == {}, seconds=30)
+    eventually(lambda: licensed.document()["features"] == {})
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def cut_off(plane, controller, tmp_path) -> Iterator[WatchCutter]:
         kubeconfig = proxy.kubeconfig(controller.kubeconfig, tmp_path / "kubeconfig")
         status = ["--status-host", HOST, "--status-port", str(controller.port), "--kubeconfig", str(kubeconfig)]
         process.start([str(LICET), *controller.arguments, *status], log=controller.log, environment=os.environ)
-        eventually(lambda: controller.problem() is None, seconds=30)
+        eventually(lambda: controller.problem() is None)
         yield proxy
         process.end()
 
@@ -128,7 +128,7 @@ def test_status_that_is_forbidden_is_written_once_it_is_allowed(licensed):
         licensed.token_secret(licensed.vendor.token(plan="max", series="s", sequence=1))
         eventually(lambda: licensed.document()["plan"] == "max")
         assert licensed.get("Entitlement", "app")["status"]["plan"] == "pro"
-    eventually(lambda: licensed.get("Entitlement", "app")["status"]["plan"] == "max", seconds=40)
+    eventually(lambda: licensed.get("Entitlement", "app")["status"]["plan"] == "max", seconds=60)
 
 
 def test_secret_that_may_not_be_read_takes_no_rights(licensed, controller):
@@ -155,7 +155,7 @@ def test_rights_that_are_missing_at_the_start_are_waited_for(licensed, controlle
         eventually(lambda: "secrets: not listed yet" in (controller.problem() or ""))
         time.sleep(1)
         assert licensed.state() == "Active"
-    eventually(lambda: controller.problem() is None, seconds=40)
+    eventually(lambda: controller.problem() is None, seconds=60)
     works(licensed)
 
 
@@ -221,7 +221,7 @@ def test_conflict_of_writes_is_resolved(licensed):
 def test_signal_ends_it_within_seconds(licensed, controller, number):
     pid = controller.process.pid
     controller.process.send(number)
-    eventually(lambda: not controller.process.running, seconds=15)
+    eventually(lambda: not controller.process.running)
     assert exit_code(pid) == 0
     assert not log_lines(controller, level="error")
 
@@ -238,8 +238,8 @@ def test_controller_that_is_killed_in_the_middle_of_projecting_makes_it_good(lic
     assert len(done) < len(names)
     controller.start()
     for name in names:
-        licensed.await_state("Active", name, seconds=30)
-        licensed.await_condition("Entitlement", name, "Licensed", ("True", "Active"), seconds=30)
+        licensed.await_state("Active", name)
+        licensed.await_condition("Entitlement", name, "Licensed", ("True", "Active"))
 
 
 def exit_code(pid: int) -> int | None:

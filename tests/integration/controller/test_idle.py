@@ -62,7 +62,7 @@ def test_idle_controller_writes_nothing(settled):
 def test_restart_writes_nothing(settled, controller):
     with settled.undisturbed_writes() as writes:
         controller.restart()
-        eventually(lambda: controller.problem() is None, seconds=30)
+        eventually(lambda: controller.problem() is None)
         time.sleep(7)  # by then what kopf has listed was compared, too
     del writes["POST", "serviceaccounts/token"]  # the test's own, for the controller
     assert writes == {}

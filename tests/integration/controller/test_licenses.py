@@ -145,13 +145,13 @@ def licensed(entitled):
 
 def test_deleted_license_takes_its_rights_at_once(licensed):
     licensed.delete("License", f"license-{licensed.id}")
-    licensed.await_state("Unlicensed", seconds=2)
+    licensed.await_state("Unlicensed")
     eventually(lambda: licensed.tokens() == [])
 
 
 def test_deleted_vendor_takes_the_rights_at_once_and_gives_them_back(licensed):
     licensed.delete("Vendor", licensed.vendor.name)
-    licensed.await_state("Unlicensed", seconds=2)
+    licensed.await_state("Unlicensed")
     await_valid(licensed, "license", "False", "UnknownVendor")
     licensed.trust()
     licensed.await_state("Active")
@@ -164,13 +164,13 @@ def test_removed_key_takes_the_rights_of_its_licenses_at_once(licensed):
     assert licensed.state() == "Active"
     licensed.vendor.withdraw_key(first)
     licensed.trust()
-    licensed.await_state("Unlicensed", seconds=2)
+    licensed.await_state("Unlicensed")
     await_valid(licensed, "license", "False", "UnknownKey")
 
 
 def test_product_that_the_vendor_does_not_list_any_more_carries_no_rights(licensed):
     licensed.patch("Vendor", licensed.vendor.name, {"spec": {"products": [{"name": "something-else"}]}})
-    licensed.await_state("Unlicensed", seconds=2)
+    licensed.await_state("Unlicensed")
     name = f"license-{licensed.id}"
     eventually(lambda: licensed.condition("License", name, "Consistent") == ("False", "ProductNotListed"))
     assert licensed.condition("License", name) == ("True", "Verified")
@@ -179,12 +179,12 @@ def test_product_that_the_vendor_does_not_list_any_more_carries_no_rights(licens
 def test_two_vendors_with_one_issuer_are_both_not_trusted_until_one_is_gone(licensed):
     rival = licensed.another_vendor("rival", issuer=licensed.vendor.issuer)
     licensed.trust(rival)
-    licensed.await_state("Unlicensed", seconds=2)
+    licensed.await_state("Unlicensed")
     for name in (rival.name, licensed.vendor.name):
         licensed.await_condition("Vendor", name, "Ready", ("False", "IssuerConflict"))
     await_valid(licensed, "license", "False", "IssuerConflict")
     licensed.delete("Vendor", rival.name)
-    licensed.await_state("Active", seconds=2)
+    licensed.await_state("Active")
     eventually(lambda: licensed.condition("Vendor", licensed.vendor.name) == ("True", "Trusted"))
 
 

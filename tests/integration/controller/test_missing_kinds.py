@@ -33,16 +33,16 @@ def test_kinds_that_are_not_there_yet_are_waited_for(licensed, plane, controller
     definitions = [each for each in plane.request("GET", CRDS)["items"] if each["spec"]["group"] == "licet.dev"]
     for each in definitions:
         plane.request("DELETE", f"{CRDS}/{each['metadata']['name']}")
-    eventually(lambda: all(gone(plane, f"{CRDS}/{each['metadata']['name']}") for each in definitions), seconds=30)
+    eventually(lambda: all(gone(plane, f"{CRDS}/{each['metadata']['name']}") for each in definitions))
     time.sleep(3)
     for each in definitions:
         metadata = {member: each["metadata"].get(member) for member in ("name", "labels", "annotations")}
         plane.request("POST", CRDS, each | {"metadata": metadata, "status": None})
-    eventually(lambda: licensed.all("Vendor") == [], seconds=30)
+    eventually(lambda: licensed.all("Vendor") == [])
     licensed.trust()
     licensed.license_from(f"token-{licensed.id}")
     licensed.entitlement("again")  # objects of the first one are still the garbage collector's
-    eventually(lambda: licensed.state("again") == "Active", seconds=30)
+    eventually(lambda: licensed.state("again") == "Active")
     works(licensed, "again")
     assert controller.process.pid == pid
 

@@ -150,7 +150,7 @@ def test_projection_that_is_too_large_leaves_the_last_one(site):
     for number in range(17):
         site.license(site.vendor.token_of_size(64 * 1024), name=f"large-{number}")
 
-    eventually(lambda: site.condition("Entitlement", "app") == ("False", "ProjectionTooLarge"), seconds=20)
+    eventually(lambda: site.condition("Entitlement", "app") == ("False", "ProjectionTooLarge"))
 
     assert small in site.tokens()
     assert "Secret app would be over" in site.message("Entitlement", "app")

@@ -19,7 +19,7 @@ def test_object_of_somebody_else_is_never_touched_and_its_name_taken_once_it_is_
     assert site.get("Entitlement", "app")["status"]["targets"] == [{"kind": other, "name": "app"}]
     assert site.get(kind, "app") == theirs
     site.delete(kind, "app")
-    eventually(lambda: site.condition("Entitlement", "app") == ("True", "Projected"), seconds=20)
+    eventually(lambda: site.condition("Entitlement", "app") == ("True", "Projected"))
     assert "entitlements.json" in site.get(kind, "app")["data"]
 
 
@@ -100,7 +100,7 @@ def test_object_of_the_old_name_stays_until_the_new_one_is_there(projected):
     eventually(lambda: projected.condition("Entitlement", "app") == ("False", "TargetConflict"))
     assert projected.get("ConfigMap", "app")["data"]["LICET_PLAN"] == "pro"
     projected.delete("ConfigMap", "new")
-    eventually(lambda: projected.condition("Entitlement", "app") == ("True", "Projected"), seconds=20)
+    eventually(lambda: projected.condition("Entitlement", "app") == ("True", "Projected"))
     eventually(lambda: projected.find("ConfigMap", "app") is None)
 
 

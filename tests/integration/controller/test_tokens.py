@@ -114,7 +114,7 @@ def test_secret_that_is_not_text_harms_only_its_license(licensed):
 
 def test_new_token_in_the_secret_is_taken_at_once(licensed):
     licensed.token_secret(licensed.vendor.token(plan="max"))
-    eventually(lambda: licensed.document()["plan"] == "max", seconds=2)
+    eventually(lambda: licensed.document()["plan"] == "max")
 
 
 def test_license_that_is_pointed_to_another_secret_is_never_without_a_token(licensed):
