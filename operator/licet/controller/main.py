@@ -41,6 +41,7 @@ _FIRST: Final = (Kind.ASSESSMENT, Kind.TOKEN, Kind.MEMORY, Kind.KEPT_TOKENS, Kin
 _RETRY_SECONDS: Final = 2.0
 _SETTLED_SECONDS: Final = 5.0  # how long kopf may take from one object that it lists anew to the next
 _EVENTS_SECONDS: Final = 2.0
+_HEAD_START_SECONDS: Final = 15.0  # a License that is applied meanwhile waits
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -148,7 +149,14 @@ class Controller:
                 if self._reconciler.reports is not None:
                     tasks.create_task(self._reconciler.reports.run())
                 tasks.create_task(self._queue.run())
-                tasks.create_task(self._watch.run(self._until_served))
+                tasks.create_task(self._watch_own_kinds())
+
+    async def _watch_own_kinds(self) -> None:
+        """Watch, once what was listed has been brought about: kopf lists all of it anew, and hears of each write."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HEAD_START_SECONDS):
+                await self._queue.idle()
+        await self._watch.run(self._until_served)
 
     async def _learn(self) -> None:
         for informer in self._informers:

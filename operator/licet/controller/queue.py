@@ -94,6 +94,8 @@ class WorkQueue:
         self._unanswered: set[Item] = set()  # met an API server that does not answer
         self._answering = asyncio.Event()
         self._answering.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def add(self, item: Item) -> None:
         """Have an item reconciled as soon as a worker is free."""
@@ -102,6 +104,7 @@ class WorkQueue:
         if item in self._known:
             return
         self._known.add(item)
+        self._idle.clear()
         if item not in self._working:
             self._enqueue(item)
 
@@ -120,6 +123,10 @@ class WorkQueue:
         if (timer := self._timers.pop(item, None)) is not None:
             timer.cancel()
         self._timers[item] = asyncio.get_running_loop().call_later(seconds, self.add, item)
+
+    async def idle(self) -> None:
+        """Wait until there is nothing to do; what is to be done later does not count."""
+        await self._idle.wait()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -149,6 +156,8 @@ class WorkQueue:
                 self._working.discard(item)
             if item in self._known:
                 self._enqueue(item)
+            if not self._known and not self._working:
+                self._idle.set()
             if not self._answering.is_set():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_OUTAGE_PAUSE_SECONDS):

@@ -302,6 +302,18 @@ async def test_item_that_is_to_wait_for_a_pause_is_reconciled_once_after_the_las
 
 
 @in_skipped_time
+async def test_queue_is_idle_once_all_is_done_but_for_what_is_to_be_done_later():
+    work = Work(seconds=3)
+    async with working(work, workers=1) as queue:
+        queue.add(ITEM)
+        queue.add(OTHER)
+        queue.add_later(Item(Kind.MEMORY), 1000)
+        await queue.idle()
+        assert work.done == [ITEM, OTHER]
+        assert asyncio.get_running_loop().time() == pytest.approx(6, abs=0.2)
+
+
+@in_skipped_time
 async def test_request_for_now_replaces_one_for_later():
     work = Work()
     async with working(work) as queue:
