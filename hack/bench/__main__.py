@@ -104,7 +104,7 @@ def _admission(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _projection(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    counts, changes, idle = (_QUICK_COUNTS, 3, 5.0) if arguments.quick else (_COUNTS, 5, 60.0)
+    counts, changes, idle = (_QUICK_COUNTS, 3, 5.0) if arguments.quick else (_COUNTS, 3, 60.0)
     return [dataclasses.asdict(each) for each in projection.measure(counts, changes=changes, idle_seconds=idle)]
 
 

@@ -82,11 +82,10 @@ def command(
     found = ask(
         kubeconfig,
         kube_context,
-        lambda api: read_audit(api, operator_namespace=operator_namespace, namespace=namespace, at=at),
+        lambda api: read_audit(api, operator_namespace=operator_namespace, namespace=namespace, vendor=vendor, at=at),
     )
-    entries = [entry for entry in found.entries if vendor is None or entry.vendor in {vendor, ""}]
-    findings = [entry for entry in entries if not entry.licensed]
-    listed, sums = findings if findings_only else entries, totals(entries)
+    findings = [entry for entry in found.entries if not entry.licensed]
+    listed, sums = findings if findings_only else found.entries, totals(found.entries)
     if output is Format.CSV:
         click.echo(_csv(found, at, listed).encode(), nl=False)
         for note in found.notes:

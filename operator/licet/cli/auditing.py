@@ -47,8 +47,17 @@ class Audit:
     notes: tuple[str, ...]
 
 
-async def read_audit(api: KubeApi, *, operator_namespace: str, namespace: str | None, at: int) -> Audit:
+async def read_audit(
+    api: KubeApi, *, operator_namespace: str, namespace: str | None, vendor: str | None, at: int
+) -> Audit:
     """Read the inventory, and verify licenses as far as the caller's rights go.
+
+    Args:
+        api: reads the cluster.
+        operator_namespace: where licet runs.
+        namespace: the one to look at; None for all.
+        vendor: the name of the Vendor to look at, besides what no Vendor can be told for; None for all.
+        at: the instant to judge at, in epoch seconds.
 
     Raises:
         ClusterError: there is no inventory, or nobody keeps it.
@@ -76,7 +85,8 @@ async def read_audit(api: KubeApi, *, operator_namespace: str, namespace: str | 
         judged = verified
     if isinstance(judged, ApiError):
         notes.append(f"licenses are not verified; this is what the controller wrote. {describe_refusal(judged)}")
-    entries = tuple(list_entries(installations, None if isinstance(judged, ApiError) else judged))
+    listed = list_entries(installations, None if isinstance(judged, ApiError) else judged)
+    entries = tuple(entry for entry in listed if vendor is None or entry.vendor in {vendor, ""})
     return Audit(
         cluster, entries, tuple(emergencies), (*notes, *_about_entries(entries), *_about_installations(installations))
     )
