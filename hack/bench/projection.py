@@ -41,6 +41,7 @@ _SETTLE_SECONDS: Final = 3.0
 _POLL_SECONDS: Final = 0.005
 _STEPS: Final = 5
 _AT_REST: Final = 0.03  # of a core
+_REST_SECONDS: Final = 10.0  # longer than the controller waits before it compares what kopf has listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +272,8 @@ def await_rest(pid: int) -> None:
     deadline = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < deadline:
         busy = processor_seconds(pid)
-        time.sleep(_SETTLE_SECONDS)
-        if processor_seconds(pid) - busy < _AT_REST * _SETTLE_SECONDS:
+        time.sleep(_REST_SECONDS)
+        if processor_seconds(pid) - busy < _AT_REST * _REST_SECONDS:
             return
     raise SandboxError(f"process {pid} is still busy after {_WAIT_SECONDS:.0f} s")
 
