@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, repeat
 from threading import Thread
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import kopf
@@ -118,6 +118,12 @@ class Watch:
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
         own_loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+        def complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            if not stop.is_set():  # what kopf leaves behind when it was told to stop, nobody has to know of
+                loop.default_exception_handler(context)
+
+        own_loop.set_exception_handler(complain)
 
         def target() -> None:
             error: BaseException | None = None
