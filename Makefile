@@ -88,7 +88,7 @@ fuzz: .venv ## look for payloads of releases that are read wrongly, for some min
 	$(BIN)/pytest --hypothesis-profile=fuzz tests/unit/core/test_release_fuzzing.py tests/unit/core/test_umbrellas.py \
 		tests/integration/test_release_oracle.py $(PYTEST_ARGS)
 
-bench: .venv control-plane ## measure licet beside its peers, an hour on a quiet machine; minutes: make bench BENCH=quick
+bench: .venv control-plane ## measure licet beside its peers, 40 minutes on a quiet machine; fewer: make bench BENCH=quick
 	@$(HACK) -m bench run $(BENCH_FLAGS)
 
 bench-core: .venv ## count the instructions of the core, and compare them; after a change: make bench-core BENCH=renew

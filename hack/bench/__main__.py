@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure, print tables, and write them")
     run.add_argument("parts", nargs="*", choices=[[], *_PARTS], help="what to measure; by default everything")
-    run.add_argument("--quick", action="store_true", help="minutes instead of an hour, and figures to match")
+    run.add_argument("--quick", action="store_true", help="a few minutes instead of 40, and figures to match")
     run.add_argument("--arm", action="append", default=[], help="of admission, only this one; may be repeated")
     run.add_argument("--json", type=Path, required=True, help="where results go; parts that are not measured stay")
     run.add_argument("--page", action="store_true", help="write tables and drawings into docs/ too")
@@ -70,7 +70,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     for part in arguments.parts or _PARTS:
         try:
             results[part] = _PARTS[part](arguments)
-        except (SandboxError, ControlPlaneError) as error:  # what was measured so far, perhaps for an hour, is kept
+        except (SandboxError, ControlPlaneError) as error:  # what was measured so far, perhaps for long, is kept
             say(f"{part} could not be measured: {error}")
             code = 1
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
