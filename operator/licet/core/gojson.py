@@ -49,13 +49,13 @@ def decode_struct(data: bytes, struct: type[_S], what: str) -> _S:
     _check_tokens(data, what)
     try:
         value = msgspec.json.decode(data, type=struct)
+        _check_members(data, value, "$", bounds.RELEASE_JSON_DEPTH, what)
     except msgspec.ValidationError as error:
         raise ReleaseError(f"{what} is not what Helm can read: {error}") from None
     except msgspec.DecodeError as error:
         raise ReleaseError(f"{what} is not JSON: {error}") from None
     except RecursionError:
         raise _too_deep(what) from None
-    _check_members(data, value, "$", bounds.RELEASE_JSON_DEPTH, what)
     return value
 
 
