@@ -97,7 +97,7 @@ def release_object(request: AdmissionRequest) -> ReleaseObject | None:
     storage = Storage(request.kind.kind)
     try:
         obj = _OBJECTS[storage].decode(request.object)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReviewError(f"`request.object` is not a {storage}: {error}") from None
     typed = obj.type.startswith(_RELEASE_TYPES)
     payload = obj.data.release if obj.data else None

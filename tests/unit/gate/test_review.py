@@ -1,4 +1,6 @@
 import json
+import sys
+from contextlib import suppress
 
 import pytest
 
@@ -88,6 +90,20 @@ def test_review_of_what_is_nested_too_deep_is_refused():
     deep = b"[" * 100_000 + b"]" * 100_000
     with pytest.raises(ReviewError, match="not an AdmissionReview that can be read"):
         read_review(encoded(review(SECRET | {"data": "DEEP"})).replace(b'"DEEP"', deep))
+
+
+def test_object_that_is_nested_as_deep_as_a_review_can_be_is_read_or_refused():
+    """The second reading may have less of Python's stack left than the first."""
+
+    def read_deeper(request, frames):
+        return read_deeper(request, frames - 1) if frames else release_object(request)
+
+    deepest = sys.getrecursionlimit()
+    for levels in range(deepest - 200, deepest):
+        deep = b"[" * levels + b"]" * levels
+        body = encoded(review(SECRET | {"unknown": "DEEP"})).replace(b'"DEEP"', deep)
+        with suppress(ReviewError):
+            read_deeper(read_review(body), frames=10)
 
 
 @pytest.mark.parametrize(
