@@ -99,8 +99,7 @@ class WorkQueue:
 
     def add(self, item: Item) -> None:
         """Have an item reconciled as soon as a worker is free."""
-        if (timer := self._timers.pop(item, None)) is not None:
-            timer.cancel()
+        self._cancel_timer(item)
         if item in self._known:
             return
         self._known.add(item)
@@ -120,9 +119,8 @@ class WorkQueue:
 
     def add_after(self, item: Item, seconds: float) -> None:
         """Have an item reconciled once this has not been called for it for some seconds."""
-        if (timer := self._timers.pop(item, None)) is not None:
-            timer.cancel()
-        self._timers[item] = asyncio.get_running_loop().call_later(seconds, self.add, item)
+        self._cancel_timer(item)
+        self.add_later(item, seconds)
 
     async def idle(self) -> None:
         """Wait until there is nothing to do; what is to be done later does not count."""
@@ -137,6 +135,10 @@ class WorkQueue:
         finally:
             for timer in self._timers.values():
                 timer.cancel()
+
+    def _cancel_timer(self, item: Item) -> None:
+        if (timer := self._timers.pop(item, None)) is not None:
+            timer.cancel()
 
     def _enqueue(self, item: Item) -> None:
         (self._urgent if item.kind in self._first else self._ordinary).append(item)
