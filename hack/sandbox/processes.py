@@ -17,8 +17,9 @@ from typing import IO, Final
 END_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.02
 
-# A Popen that is collected while its process runs complains, rightly but for those that are meant to run on.
-_started: Final[list[subprocess.Popen[bytes]]] = []
+# By their files, those that this program started. A Popen that is collected while its process runs complains, rightly
+# but for those that are meant to run on.
+_children: Final[dict[Path, subprocess.Popen[bytes]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Process:
         """
         with self.pid_file.open("a+") as file, log.open("ab") as output:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            process = subprocess.Popen(
+            self.wait()
+            process = _children[self.pid_file] = subprocess.Popen(
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -58,7 +60,6 @@ class Process:
                 start_new_session=True,
                 pass_fds=[file.fileno()],
             )
-            _started.append(process)
             file.truncate(0)
             file.write(f"{process.pid}\n")
 
@@ -75,7 +76,13 @@ class Process:
             if time.monotonic() > deadline:
                 self.send(signal.SIGKILL)
             time.sleep(_POLL_SECONDS)
+        self.wait()
         self.pid_file.unlink(missing_ok=True)
+
+    def wait(self) -> int | None:
+        """Waits for its end; gives its exit code, or None where another program started it."""
+        child = _children.pop(self.pid_file, None)
+        return None if child is None else child.wait()
 
 
 def _is_free(file: IO[str]) -> bool:

@@ -263,17 +263,30 @@ class Site:
     def undisturbed_writes(self) -> Iterator[dict[tuple[str, str], int]]:
         """Count, by verb and resource, the requests to write that the API server gets while the block runs.
 
-        What earlier tests have left to delete is gone before; lease renewals of the control plane are left out.
+        What earlier tests have left to delete is gone before. Counting begins and ends when for half a second nobody
+        has written, as Events come late; lease renewals of the control plane are left out.
         """
         eventually(
             lambda: not [each for each in self.all("Namespace") if "deletionTimestamp" in each["metadata"]], seconds=60
         )
-        before = self._writes()
+        before = self._writes_at_rest()
         counted: dict[tuple[str, str], int] = {}
         yield counted
-        for key, count in self._writes().items():
+        for key, count in self._writes_at_rest().items():
             if count != before.get(key, 0):
                 counted[key] = count - before.get(key, 0)
+
+    def _writes_at_rest(self) -> dict[tuple[str, str], int]:
+        counts = self._writes()
+
+        def at_rest() -> bool:
+            nonlocal counts
+            time.sleep(0.5)
+            earlier, counts = counts, self._writes()
+            return counts == earlier
+
+        eventually(at_rest)
+        return counts
 
     def _writes(self) -> dict[tuple[str, str], int]:
         counts: dict[tuple[str, str], int] = {}

@@ -95,6 +95,12 @@ class GateProcess:
         logged = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
         return [line for line in logged if fields.items() <= line.items()]
 
+    def line(self, **fields: object) -> Json:
+        """The log line of a decision: waited for, as the gate answers before it puts a decision on record."""
+        until(lambda: bool(self.lines(**fields)), lambda: f"no line {fields}\n{self._log.read_text()[-2000:]}")
+        (line,) = self.lines(**fields)
+        return line
+
     def _get(self, path: str) -> tuple[int, str]:
         try:
             with urllib.request.urlopen(f"http://{HOST}:{self.status_port}{path}", timeout=10) as response:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from sandbox.components import HOST, LICET
-from sandbox.processes import Process, _started
+from sandbox.processes import Process
 from support.controller_site import eventually, log_lines, works
 from support.watch_cutter import WatchCutter
 
@@ -219,10 +219,10 @@ def test_conflict_of_writes_is_resolved(licensed):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_it_within_seconds(licensed, controller, number):
-    pid, before = controller.process.pid, log_lines(controller, level="error")
+    before = log_lines(controller, level="error")
     controller.process.send(number)
     eventually(lambda: not controller.process.running)
-    assert exit_code(pid) == 0
+    assert controller.process.wait() == 0
     assert log_lines(controller, level="error") == before
 
 
@@ -240,7 +240,3 @@ def test_controller_that_is_killed_in_the_middle_of_projecting_makes_it_good(lic
     for name in names:
         licensed.await_state("Active", name)
         licensed.await_condition("Entitlement", name, "Licensed", ("True", "Active"))
-
-
-def exit_code(pid: int) -> int | None:
-    return next(process.wait(5) for process in _started if process.pid == pid)

@@ -113,21 +113,21 @@ def test_status_gives_no_rights(licensed):
 
 def test_metrics_tell_of_licenses_and_entitlements(licensed, controller):
     name, vendor = f"license-{licensed.id}", licensed.vendor.name
+    labels = f'namespace="{licensed.namespace}",product="{licensed.product}",state="Active",vendor="{vendor}"'
+    state = f'licet_entitlement_state{{entitlement="app",{labels}}} 1.0'
+    eventually(lambda: state in metrics(controller))
     text = metrics(controller)
     (not_after,) = re.findall(
         f'^licet_license_not_after.*license="{name}",vendor="{vendor}".* (.*)$', text, re.MULTILINE
     )
     assert float(not_after) == licensed.vendor.now + 365 * DAY
     assert f'licet_license_valid{{license="{name}",reason="Verified",vendor="{vendor}"}} 1.0' in text
-    labels = f'namespace="{licensed.namespace}",product="{licensed.product}",state="Active",vendor="{vendor}"'
-    assert f'licet_entitlement_state{{entitlement="app",{labels}}} 1.0' in text
     for metric in ("licet_reconcile_seconds_count", "licet_queue_depth", "rest_client_requests_total", "process_cpu"):
         assert re.search(f"^{metric}", text, re.MULTILINE), metric
     licensed.delete("License", name)
     licensed.await_state("Unlicensed")
-    text = metrics(controller)
-    assert name not in text
-    assert f'licet_entitlement_state{{entitlement="app",{labels.replace("Active", "Unlicensed")}}} 1.0' in text
+    eventually(lambda: state.replace("Active", "Unlicensed") in metrics(controller))
+    assert name not in metrics(controller)
 
 
 def test_probes_answer(controller):

@@ -44,7 +44,7 @@ def test_denial_is_what_the_client_sees_and_its_id_is_in_log_and_event(site):
         f"license {site.license} (plan pro) covers >=2.0.0 <3.0.0. Install a covered version, or apply a license that "
         f"covers 3.1.0. [decision {decision(refusal)}]"
     )
-    (line,) = site.gate.lines(decision=decision(refusal))
+    line = site.gate.line(decision=decision(refusal))
     assert (line["result"], line["reason"]) == ("denied", "VersionNotCovered")
     until(lambda: any(decision(refusal) in event["message"] for event in events(site)))
     (event,) = events(site)
@@ -184,7 +184,7 @@ def test_labels_of_a_namespace_count_the_moment_it_is_made(site):
 
 def test_dry_run_is_judged_alike_and_leaves_nothing(site):
     refusal = site.install(query="?dryRun=All")
-    assert site.gate.lines(decision=decision(refusal))[0]["dryRun"]
+    assert site.gate.line(decision=decision(refusal))["dryRun"]
     refused_for_good = site.install()
     until(lambda: any(decision(refused_for_good) in event["message"] for event in events(site)))
     assert not any(decision(refusal) in event["message"] for event in events(site))

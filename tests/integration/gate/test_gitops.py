@@ -120,7 +120,7 @@ def test_licensed_version_is_admitted_and_another_refused_in_the_words_of_the_co
     )
     assert tools.create(obj) is None
     decision = str(refusal).rpartition(" ")[2].rstrip("]")
-    (line,) = tools.site.gate.lines(decision=decision)
+    line = tools.site.gate.line(decision=decision)
     assert (line["kind"], line["result"], line["reason"]) == (obj["kind"], "denied", "VersionNotCovered")
     until(lambda: decision in kubectl(tools.cluster, "get", "events", "-n", tools.namespace, "-o", "yaml").stdout)
 
