@@ -16,8 +16,9 @@ from support.properties import FUZZING
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 # Longer, and with other cases each time: `make fuzz`.
 hypothesis.settings.register_profile(FUZZING, deadline=None)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# An example that takes longer than others was met by a busy machine.
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 # What a shell runs in the background ignores Ctrl-C, and so would the programs that tests start and interrupt.

@@ -14,7 +14,7 @@ import yaml
 
 from bench.releases import LABEL, LABEL_RULE, Subject
 from bench.serving import RELEASES_ONLY, RULE, Serving, webhook, webhook_reviews
-from bench.setting import Manifest, apply, await_established, eventually, process
+from bench.setting import Manifest, apply, eventually, process
 from controlplane import ApiError, ControlPlane
 from controlplane.certs import Authority
 from sandbox.components import HOST, free_port
@@ -33,7 +33,7 @@ def gatekeeper(plane: ControlPlane, *, program: Path, source: Path) -> Iterator[
     """Runs Gatekeeper with a constraint in Rego, its first language."""
     definitions = _definitions(source / "charts" / "gatekeeper" / "crds")
     apply(plane, _namespace(_GATEKEEPER), *definitions)
-    await_established(plane, definitions)
+    plane.await_served(definitions)
     # It owns the statuses that it writes by a Pod of its own.
     pod = {"name": "bench", "namespace": _GATEKEEPER}
     containers = [{"name": "manager", "image": "gatekeeper"}]
@@ -93,7 +93,7 @@ def kyverno(plane: ControlPlane, *, program: Path, source: Path) -> Iterator[Ser
         for name in ("kyverno", "kyverno-metrics")
     ]
     apply(plane, _namespace(_KYVERNO), *definitions, *maps, _kyverno_deployment())
-    await_established(plane, definitions)
+    plane.await_served(definitions)
     port = free_port()
     server = f"{HOST}:{port}"
     command = [str(program), f"--kubeconfig={plane.kubeconfig}", f"--serverIP={server}"]

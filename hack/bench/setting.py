@@ -54,12 +54,6 @@ def apply(cluster: Cluster, *manifests: Manifest) -> None:
     _kubectl(cluster, "apply", "--server-side", "--force-conflicts", "-f-", stdin=text)
 
 
-def await_established(cluster: Cluster, definitions: Sequence[Manifest]) -> None:
-    """Returns when the API server serves the kinds that these CustomResourceDefinitions define."""
-    names = [f"crd/{definition['metadata']['name']}" for definition in definitions]
-    _kubectl(cluster, "wait", "--for=condition=Established", f"--timeout={_IN_FORCE_SECONDS:.0f}s", *names)
-
-
 def eventually(action: Callable[[], object], errors: tuple[type[Exception], ...], log: Path) -> None:
     """Tries something until it raises none of these errors.
 

@@ -5,19 +5,22 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from controlplane.certs import KeyPair
-from controlplane.errors import ApiError
+from controlplane.errors import ApiError, ControlPlaneError
 from controlplane.files import write_private
 from controlplane.layout import Layout
 
 REQUEST_TIMEOUT = 30.0  # seconds
 RETRIES = 10  # of what the API server puts off, as in client-go
+SERVED_TIMEOUT = 60.0  # seconds
+POLL_SECONDS = 0.05
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
 class Cluster:
@@ -72,6 +75,45 @@ class Cluster:
             message = str(content.get("message", content.get("text", "")))
             raise ApiError(response.status, str(content.get("reason", response.reason)), message)
         return content
+
+    def await_served(self, definitions: Iterable[Mapping[str, Any]]) -> None:
+        """Returns when the API server serves what these CustomResourceDefinitions define, and clients find it.
+
+        `kubectl wait --for=condition=Established` fails for one that has no conditions yet, and does not wait for
+        discovery, by which kubectl and admission policies look kinds up.
+
+        Raises:
+            ControlPlaneError: that takes more than a minute.
+        """
+        deadline = time.monotonic() + SERVED_TIMEOUT
+        for definition in definitions:
+            spec = definition["spec"]
+            for version in spec["versions"]:
+                while version["served"] and not self._serves(f"/apis/{spec['group']}/{version['name']}", spec["names"]):
+                    if time.monotonic() > deadline:
+                        name = definition["metadata"]["name"]
+                        raise ControlPlaneError(f"{name} is not served after {SERVED_TIMEOUT:.0f} s")
+                    time.sleep(POLL_SECONDS)
+
+    def allows(self, user: str, *, verb: str, group: str, resource: str) -> bool:
+        """Tells whether the API server lets a user do this everywhere, by the roles and bindings of which it has heard.
+
+        `resource` may be followed by a subresource, as in `entitlements/status`.
+        """
+        plural, _, subresource = resource.partition("/")
+        attributes = {"verb": verb, "group": group, "resource": plural, "subresource": subresource}
+        body = {"spec": {"user": user, "resourceAttributes": attributes}}
+        allowed: bool = self.request("POST", ACCESS_REVIEWS, body)["status"]["allowed"]
+        return allowed
+
+    def _serves(self, path: str, names: Mapping[str, str]) -> bool:
+        try:
+            self.request("GET", f"{path}/{names['plural']}?limit=1")
+            return any(resource["name"] == names["plural"] for resource in self.request("GET", path)["resources"])
+        except ApiError as error:
+            if error.status != http.HTTPStatus.NOT_FOUND:
+                raise
+            return False
 
     def service_account_kubeconfig(
         self, namespace: str, name: str, path: Path, *, expiration_seconds: int = 3600

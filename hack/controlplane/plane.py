@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -218,7 +219,8 @@ def stop(directory: Path) -> bool:
         if _lock(file.fileno()):
             remove(layout.own)
             return False
-        os.kill(int(file.read()), signal.SIGTERM)  # the one that holds the lock: its ID can't be another's by now
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(int(file.read()), signal.SIGTERM)  # the one that holds the lock: its ID can't be another's by now
         deadline = time.monotonic() + STOP_SECONDS
         while not _lock(file.fileno()):
             if time.monotonic() > deadline:

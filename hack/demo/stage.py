@@ -12,7 +12,7 @@ from typing import Final
 from sandbox import Sandbox
 
 _WIDTH: Final = 100
-_PATIENCE_SECONDS: Final = 10.0
+_PATIENCE_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.02
 
 

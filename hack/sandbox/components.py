@@ -21,6 +21,7 @@ _PROBE_SECONDS: Final = 2.0
 # Below what Linux, macOS and the IANA hand out for outgoing connections: so a port is still free when the gate is
 # started again at it.
 _PORTS: Final = range(20_000, 32_000)
+_given: Final[set[int]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Component:
 
 
 def free_port() -> int:
-    """Gives a port of the loopback interface that nothing listens at."""
+    """Gives a port of the loopback interface that nothing listens at, and none twice."""
     while True:
         port = random.choice(_PORTS)  # noqa: S311 - a port, not a secret
         with socket.socket() as probe:
@@ -99,4 +100,6 @@ def free_port() -> int:
                 probe.bind((HOST, port))
             except OSError:
                 continue
+        if port not in _given:
+            _given.add(port)
             return port

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-END_SECONDS: Final = 10.0
+END_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.02
 
 # By their files, those that this program started. A Popen that is collected while its process runs complains, rightly
@@ -69,7 +69,7 @@ class Process:
             os.kill(pid, number)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ends it by a signal, and by SIGKILL where that takes more than 10 seconds; removes its file."""
+        """Ends it by a signal, and by SIGKILL where that takes longer than half a minute; removes its file."""
         self.send(number)
         deadline = time.monotonic() + END_SECONDS
         while self.running:

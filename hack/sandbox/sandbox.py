@@ -71,11 +71,12 @@ class Sandbox:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The environment for programs that use the sandbox: as its administrator, and without the user's Helm."""
+        """The environment for programs that use the sandbox: as its administrator, and with caches of its own."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "HELM_"))}
-        helm = self.directory / "run" / "helm"
+        helm, kubectl = self.directory / "run" / "helm", self.directory / "run" / "kubectl"
         return inherited | {
             "KUBECONFIG": str(self.cluster.kubeconfig),
+            "KUBECACHEDIR": str(kubectl),  # kubectl keeps what a server serves by its port, which others have had
             "PATH": f"{self.cluster.bin}{os.pathsep}{inherited.get('PATH', os.defpath)}",
             **{f"HELM_{kind.upper()}_HOME": str(helm / kind) for kind in ("cache", "config", "data")},
         }
@@ -98,13 +99,14 @@ class Sandbox:
 
         Raises:
             SandboxError: the API server refuses them.
+            ControlPlaneError: it does not serve the CRDs in time.
         """
         link = self.cluster.bin / "licet"
         if not link.is_symlink():
             link.symlink_to(LICET)
         definitions, others = localize(self._manifests, f"https://{HOST}:{self._ports['webhook']}")
         self._apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}, *definitions])
-        self._kubectl("wait", "--for=condition=Established", "--timeout=30s", *map(_definition_name, definitions))
+        self.cluster.await_served(definitions)
         self._apply(others)
 
     def start(self) -> None:
@@ -290,7 +292,3 @@ def _guard(directory: Path) -> "subprocess.Popen[bytes]":
 
 def _processes(directory: Path) -> list[Process]:
     return [Process(directory / "run" / f"{name}.pid") for name in _COMPONENTS]
-
-
-def _definition_name(definition: Manifest) -> str:
-    return f"crd/{definition['metadata']['name']}"

@@ -48,9 +48,9 @@ STORIES: Final = {
     "command line": ("docs/cli.md",),
 }
 
-_PATIENCE_SECONDS: Final = 30.0
+_PATIENCE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.1
-_READS: Final = re.compile(r"kubectl( -n \S+)? get |licet (status|check|explain) ")  # what may be asked again
+_READS: Final = re.compile(r"kubectl( -n \S+)? get |licet (status|check|explain|audit)\b")  # what may be asked again
 _REGISTERING: Final = (Controller, Gate)  # importing them registers their metrics
 _CLAIMS: Final = (Claims, LicenseClaims, Customer, Bindings, Grant, Limit, ChartGrant, ImageGrant)
 

@@ -78,7 +78,7 @@ def test_refused_atomic_upgrade_leaves_the_running_revision_deployed(team: Team)
     assert team.helm("install", "web", team.chart("2.0.0")).returncode == 0
     atomic = "--rollback-on-failure" if team.helm_program == "helm" else "--atomic"
 
-    answer = team.helm("upgrade", atomic, "--timeout", "10s", "web", team.chart("3.1.0"))
+    answer = team.helm("upgrade", atomic, "--timeout", "60s", "web", team.chart("3.1.0"))
 
     assert answer.returncode != 0
     assert "is not licensed" in answer.stderr
@@ -94,7 +94,7 @@ def test_atomic_upgrade_that_fails_for_its_own_reason_rolls_back(team: Team) -> 
     broken = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Not_A_Name}\n"
 
     answer = team.helm(
-        "upgrade", atomic, "--timeout", "10s", "web", team.chart("2.1.0", templates={"broken.yaml": broken})
+        "upgrade", atomic, "--timeout", "60s", "web", team.chart("2.1.0", templates={"broken.yaml": broken})
     )
 
     assert answer.returncode != 0
@@ -108,9 +108,9 @@ def test_expired_license_still_lets_the_same_version_be_deployed_again_and_gone_
     name = team.license(**covers(team, RANGE_2))
     assert team.helm("install", "web", team.chart("2.0.0")).returncode == 0
     assert team.helm("upgrade", "web", team.chart("2.1.0")).returncode == 0
-    installed = lambda: ((team.get("installation", "web") or {}).get("status") or {}).get("history") or []  # noqa: E731
-    team.eventually(lambda: len(installed()) == 2, "both versions are in the inventory")
+    team.eventually(lambda: team.running_versions() == ["2.1.0"], "the inventory has what ran and what runs")
     team.license(name, exp=int(time.time()) - 60, iat=int(time.time()) - 120, nbf=0, **covers(team, RANGE_2))
+    team.eventually(lambda: "is not licensed" in team.gate_says("2.2.0"), "the gate knows that the license is over")
 
     again = team.helm("upgrade", "web", team.chart("2.1.0"), "--set", "note=changed")
     assert again.returncode == 0, again.stderr
@@ -162,7 +162,6 @@ def test_warn_admits_with_a_warning_on_the_terminal_and_audit_is_silent(team: Te
     assert "[decision 01" in warned.stderr
 
     team.trust(enforcement="Audit")
-    time.sleep(0.5)
     audited = team.helm("install", "other", team.chart("3.1.0"))
     assert audited.returncode == 0
     assert "licet" not in audited.stderr

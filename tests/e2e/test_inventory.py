@@ -53,7 +53,7 @@ def rows(team: Team) -> list[list[str]]:
 
 
 def shows(team: Team, *expected: list[str]) -> None:
-    team.eventually(lambda: rows(team) == list(expected), f"the inventory shows {expected}", seconds=30)
+    team.eventually(lambda: rows(team) == list(expected), f"the inventory shows {expected}", seconds=90)
 
 
 def test_templated_chart_is_listed_and_a_license_makes_it_licensed(site: Team) -> None:
@@ -94,7 +94,8 @@ def test_what_came_in_while_the_gate_was_down_is_listed(site: Team) -> None:
     site.kubectl("patch", webhook, "--type=json", "-p", policy % "Ignore")
     try:
         with site.without_gate():
-            assert site.helm("install", "web", chart(site, "3.0.0")).returncode == 0
+            install = ("upgrade", "--install", "web", chart(site, "3.0.0"))
+            site.eventually(lambda: site.helm(*install).returncode == 0, "the API server has heard of the patch")
     finally:
         site.kubectl("patch", webhook, "--type=json", "-p", policy % "Fail")
     installed = ["web", "Release", "web", f"{site.product}-3.0.0", "api:3.0.0"]

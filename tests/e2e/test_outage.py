@@ -39,9 +39,7 @@ def test_gate_judges_without_a_controller(running: Team) -> None:
         assert running.helm("upgrade", "web", running.chart("4.0.0")).returncode != 0
     finally:
         running.sandbox.start()
-    running.eventually(
-        lambda: _chart_versions(running) == [f"{running.product}-3.0.0"], "the inventory catches up", seconds=15
-    )
+    running.eventually(lambda: _chart_versions(running) == [f"{running.product}-3.0.0"], "the inventory catches up")
 
 
 def test_projection_follows_a_license(running: Team) -> None:

@@ -25,7 +25,7 @@ from licet.core.workloads import PastWorkloads
 from licet.resources import WorkloadPolicy
 from support.admission import release_config_map, release_secret
 from support.command_line import Answer, licet
-from support.gate_process import apply, install, kubectl
+from support.gate_process import apply, install, kubectl, until
 from support.helm_releases import release_document
 from support.vendor_simulator import DAY, VendorSimulator
 from support.workload_policies import POLICIES
@@ -105,7 +105,14 @@ class Site:
                 "roleRef": reference,
             },
         )
+        user = f"system:serviceaccount:{self.team}:{unique}"
+        until(lambda: all(self._may(user, rule) for rule in rules))
         return self.cluster.service_account_kubeconfig(self.team, unique, tmp_path / f"{unique}.kubeconfig")
+
+    def _may(self, user: str, rule: dict[str, Any]) -> bool:
+        """Whether the API server has heard of a right."""
+        asked = {"group": rule["apiGroups"][-1], "resource": rule["resources"][-1], "verb": rule["verbs"][-1]}
+        return self.cluster.allows(user, **asked)
 
 
 @pytest.fixture(scope="module")

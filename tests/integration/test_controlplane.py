@@ -98,7 +98,7 @@ def test_service_account_may_do_what_its_role_says_and_no_more(
     kubeconfig = control_plane.service_account_kubeconfig(namespace, "reader", tmp_path / "reader.kubeconfig")
 
     assert stat.S_IMODE(kubeconfig.stat().st_mode) == 0o600
-    assert run(control_plane, "kubectl", "get", "configmaps", kubeconfig=kubeconfig).returncode == 0
+    eventually(lambda: run(control_plane, "kubectl", "get", "configmaps", kubeconfig=kubeconfig).returncode == 0)
     for refused in (["get", "secrets"], ["get", "configmaps", "-n", "default"], ["delete", "configmaps", "--all"]):
         answer = run(control_plane, "kubectl", *refused, kubeconfig=kubeconfig)
         assert "Forbidden" in answer.stderr

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from controlplane import ApiError, Cluster
 from licet.core import bounds
@@ -69,8 +70,7 @@ def kubectl(cluster: Cluster, *arguments: str) -> str:
 def cluster(control_plane: Cluster) -> Iterator[Cluster]:
     """A control plane that serves the CRDs, with a namespace for these tests."""
     kubectl(control_plane, "apply", "--server-side", "--force-conflicts", "--validate=strict", f"-f{ROOT / 'crds'}")
-    names = [f"crd/{definition.crd_name}" for definition in DEFINITIONS.values()]
-    kubectl(control_plane, "wait", "--for=condition=Established", *names)
+    control_plane.await_served(yaml.safe_load(path.read_text()) for path in (ROOT / "crds").glob("*.yaml"))
     control_plane.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
     yield control_plane
     control_plane.request("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
@@ -276,7 +276,7 @@ def test_definitions_are_stored_as_written(cluster: Cluster) -> None:
 
 def published_schemas(cluster: Cluster) -> Manifest:
     """What the API server publishes of the group; it does so a moment after a definition is established."""
-    for _ in range(100):
+    for _ in range(300):
         try:
             schemas: Manifest = cluster.request("GET", f"/openapi/v3{API}")["components"]["schemas"]
         except ApiError:

@@ -22,12 +22,13 @@ def environment(**variables: str) -> dict[str, str]:
 
 def test_reader_that_leaves_is_no_error() -> None:
     token = VendorSimulator().token()
+    reader, writer = os.pipe()
+    os.close(reader)
     with subprocess.Popen(
-        [LICET, "inspect", token], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        [LICET, "inspect", token], stdout=writer, stderr=subprocess.PIPE, env=environment()
     ) as process:
-        assert process.stdout is not None
+        os.close(writer)
         assert process.stderr is not None
-        process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
 

@@ -14,12 +14,12 @@ from urllib.request import urlopen
 from controlplane import ApiError, Cluster
 from sandbox.chart import localize, render
 from sandbox.components import HOST, Component
-from support.gate_process import apply, kubectl
+from support.gate_process import apply
 from support.vendor_simulator import VendorSimulator
 
 NAMESPACE: Final = "licet-system"
-SECONDS: Final = 30.0  # for what is to happen at once, on a busy machine
-COLLECTED_SECONDS: Final = 60.0  # the garbage collector looks for new kinds every 30 s
+SECONDS: Final = 60.0  # for what is to happen at once, on a busy machine
+COLLECTED_SECONDS: Final = 120.0  # the garbage collector looks for new kinds every 30 s, and is late after an outage
 
 Json = dict[str, Any]
 
@@ -47,7 +47,7 @@ def install(cluster: Cluster) -> None:
     """Give a cluster what the chart installs for the controller; nothing is judged, by the gate or by policies."""
     definitions, others = localize(render(cluster.bin / "helm", NAMESPACE), "https://gate.invalid")
     apply(cluster, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, *definitions)
-    kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    cluster.await_served(definitions)
     apply(cluster, *(each for each in others if not each["kind"].startswith("Validating")))
 
 
@@ -73,7 +73,8 @@ def metrics(controller: Component) -> str:
 
 def log_lines(controller: Component, **fields: object) -> list[Json]:
     """The log lines in which these fields have these values."""
-    lines = (json.loads(line) for line in controller.log.read_text().splitlines())
+    written = controller.log.read_bytes().splitlines(keepends=True)  # the last line perhaps not to its end yet
+    lines = (json.loads(line) for line in written if line.startswith(b"{") and line.endswith(b"\n"))
     return [line for line in lines if fields.items() <= line.items()]
 
 
@@ -167,6 +168,7 @@ class Site:
             for kind in kinds
             for obj in self.cluster.request("GET", self._path(kind, all_namespaces=True))["items"]
             if self.id in obj["metadata"]["name"] or self.id in obj["metadata"].get("namespace", "")
+            if obj["metadata"]["name"] != "kube-root-ca.crt"  # which Kubernetes makes when it comes to it
         }
 
     def events(self, name: str) -> list[tuple[str, str]]:
@@ -257,17 +259,22 @@ class Site:
     ) -> None:
         eventually(lambda: self.state(name, namespace=namespace) == state, seconds=seconds)
 
+    def controller_may(self, verb: str, group: str, resource: str) -> bool:
+        """Whether the API server lets the controller do this, by the roles of which it has heard."""
+        return self.cluster.allows(self.controller.account, verb=verb, group=group, resource=resource)
+
     # -- the API server's view -----------------------------------------------------------------------------------------
 
     @contextmanager
     def undisturbed_writes(self) -> Iterator[dict[tuple[str, str], int]]:
         """Count, by verb and resource, the requests to write that the API server gets while the block runs.
 
-        What earlier tests have left to delete is gone before. Counting begins and ends when for half a second nobody
+        What earlier tests have left to delete is gone before. Counting begins and ends when for a second nobody
         has written, as Events come late; lease renewals of the control plane are left out.
         """
         eventually(
-            lambda: not [each for each in self.all("Namespace") if "deletionTimestamp" in each["metadata"]], seconds=60
+            lambda: not [each for each in self.all("Namespace") if "deletionTimestamp" in each["metadata"]],
+            seconds=COLLECTED_SECONDS,
         )
         before = self._writes_at_rest()
         counted: dict[tuple[str, str], int] = {}
@@ -281,7 +288,7 @@ class Site:
 
         def at_rest() -> bool:
             nonlocal counts
-            time.sleep(0.5)
+            time.sleep(1)
             earlier, counts = counts, self._writes()
             return counts == earlier
 
@@ -326,13 +333,11 @@ class Site:
 
     def clean_up(self) -> None:
         """Delete everything that the test has made; namespaces take their time, which nobody waits for."""
-        for kind in ("License", "Vendor", "Namespace"):
-            for obj in self.all(kind):
-                if self.id in obj["metadata"]["name"]:
-                    self.delete(kind, obj["metadata"]["name"])
-        for obj in self.all("Secret", namespace=NAMESPACE):
-            if self.id in obj["metadata"]["name"]:
-                self.delete("Secret", obj["metadata"]["name"], namespace=NAMESPACE)
+        for kind in ("License", "Vendor", "Namespace", "Secret"):
+            for obj in self.all(kind, namespace=NAMESPACE):
+                name = obj["metadata"]["name"]
+                if self.id in name and self.find(kind, name, namespace=NAMESPACE):
+                    self.delete(kind, name, namespace=NAMESPACE)
 
 
 def _version(kind: str) -> str:

@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,11 +18,11 @@ import yaml
 
 from controlplane import ApiError, Cluster
 from controlplane.certs import Authority
+from sandbox.components import HOST, free_port
 
 ROOT: Final = Path(__file__).parents[2]
 NAMESPACE: Final = "licet-system"
-HOST: Final = "127.0.0.1"
-READY_SECONDS: Final = 30
+READY_SECONDS: Final = 60
 
 Json = dict[str, Any]
 
@@ -32,7 +31,7 @@ class GateProcess:
     """Runs the gate within its `with` block; ports stay the same when it is started again."""
 
     def __init__(self, kubeconfig: Path, log: Path, *arguments: str) -> None:
-        self.port, self.status_port = free_ports(2)
+        self.port, self.status_port = free_port(), free_port()
         self._command = [
             *(Path(sys.executable).with_name("licet"), "gate", "--kubeconfig", kubeconfig, "--log-format", "json"),
             *("--host", HOST, "--port", str(self.port), "--status-host", HOST, "--status-port", str(self.status_port)),
@@ -92,7 +91,8 @@ class GateProcess:
 
     def lines(self, **fields: object) -> list[Json]:
         """The log lines in which these fields have these values."""
-        logged = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        written = self._log.read_bytes().splitlines(keepends=True)  # the last line perhaps not to its end yet
+        logged = [json.loads(line) for line in written if line.startswith(b"{") and line.endswith(b"\n")]
         return [line for line in logged if fields.items() <= line.items()]
 
     def line(self, **fields: object) -> Json:
@@ -117,15 +117,6 @@ def until(holds: Callable[[], bool], explain: Callable[[], str] = str, *, second
     while not holds():
         assert time.monotonic() < deadline, explain()
         time.sleep(0.02)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody has just now."""
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def apply(cluster: Cluster, *objects: Json) -> None:
@@ -153,7 +144,7 @@ def install(cluster: Cluster) -> None:
     """Give a cluster the CRDs, the operator's namespace, and the gate's ServiceAccount and RBAC of the chart."""
     crds = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))]
     apply(cluster, *crds, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-    kubectl(cluster, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    cluster.await_served(crds)
     apply(cluster, *(each for each in chart_objects(cluster) if each["kind"] in _OF_ACCESS))
 
 

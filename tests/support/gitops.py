@@ -1,7 +1,6 @@
 """Objects of Flux and Argo CD, as their users apply them, and the CRDs of these kinds."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,34 +11,18 @@ Json = dict[str, Any]
 HERE: Final = "https://kubernetes.default.svc"
 
 _DEFINITIONS: Final = Path(__file__).with_name("crds")
-_PATIENCE_SECONDS: Final = 30.0
-_POLL_SECONDS: Final = 0.05
 
 
 def install_definitions(cluster: Cluster) -> None:
     """Give a cluster the CRDs of Flux and Argo CD, if it has not got them, and wait until it serves them."""
-    paths = []
-    for file in sorted(_DEFINITIONS.iterdir()):
-        group, _, plural = file.stem.partition("_")
-        definition = json.loads(file.read_text())
+    definitions = [json.loads(file.read_text()) for file in sorted(_DEFINITIONS.iterdir())]
+    for definition in definitions:
         try:
             cluster.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
-        paths.append(f"/apis/{group}/{definition['spec']['versions'][0]['name']}/{plural}")
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not all(_is_served(cluster, path) for path in paths):
-        assert time.monotonic() < deadline, paths
-        time.sleep(_POLL_SECONDS)
-
-
-def _is_served(cluster: Cluster, path: str) -> bool:
-    try:
-        cluster.request("GET", path)
-    except ApiError:
-        return False
-    return True
+    cluster.await_served(definitions)
 
 
 def helm_release(

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox import Sandbox
+from support.admission import release_secret
 from support.charts import Charts
+from support.helm_releases import release_document
 from support.vendor_simulator import VendorSimulator
 
 HELMS: Final = ("helm", "helm3")
 
-_PATIENCE_SECONDS: Final = 30.0
+_PATIENCE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 
 Answer = subprocess.CompletedProcess[str]
@@ -46,8 +48,10 @@ class Team:
         self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
 
     def trust(self, **spec: Any) -> None:
-        """Apply the Vendor."""
+        """Apply the Vendor, and wait until the gate knows it: what no Vendor claims, it admits without another look."""
         self.apply(self.vendor.vendor_manifest(**spec))
+        if spec.get("enforcement") != "Audit":  # where it says nothing
+            self.eventually(lambda: "licet: chart" in self.gate_says("0.0.1"), "the gate knows the Vendor")
 
     def license(self, name: str = "", *, spec: dict[str, Any] | None = None, **claims: Any) -> str:
         """Apply a License of the vendor with these claims; gives its name."""
@@ -72,6 +76,12 @@ class Team:
         answer = self.sandbox.run("kubectl", *arguments, stdin=stdin)
         assert answer.returncode == 0, f"kubectl {' '.join(arguments)}: {answer.stderr}"
         return answer.stdout
+
+    def gate_says(self, version: str) -> str:
+        """What kubectl prints of the gate's opinion of the chart in a version; nothing is written."""
+        release = release_secret(release_document(self.product, version, name="probe", namespace=self.namespace))
+        command = ("create", "-n", self.namespace, "--dry-run=server", "-f", "-")
+        return self.sandbox.run("kubectl", *command, stdin=json.dumps(release)).stderr
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -102,6 +112,11 @@ class Team:
     def eventually(self, holds: Callable[[], object], what: str, seconds: float = _PATIENCE_SECONDS) -> float:
         """Wait until something holds; gives how long it took, in seconds."""
         return eventually(holds, what, seconds)
+
+    def running_versions(self, release: str = "web") -> list[str]:
+        """Give the versions of the charts that the Installation says to run."""
+        status = (self.get("installation", release) or {}).get("status") or {}
+        return [chart["version"] for chart in status.get("charts") or ()]
 
     def installation_is(self, condition: str, release: str = "web") -> Callable[[], bool]:
         """Give a test of whether the Installation's condition Licensed has this status."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from controlplane import ApiError, Cluster
+from controlplane import Cluster
 from licet.core.globs import Glob
 from licet.core.licenses import Assessment
 from licet.core.openings import Opening
@@ -22,6 +22,7 @@ from licet.core.vendors import VendorRegistry
 from licet.core.workloads import PastWorkloads
 from licet.resources.workloadpolicy import WorkloadPolicy
 from support.assessing import assess_tokens
+from support.gate_process import until
 from support.vendor_simulator import VendorSimulator
 
 ROOT: Final = Path(__file__).parents[2]
@@ -29,6 +30,7 @@ POLICIES: Final = ROOT / "charts" / "licet" / "policies" / "workloads.yaml"
 CRD: Final = ROOT / "crds" / "licet.dev_workloadpolicies.yaml"
 PARAMETERS: Final = "/apis/licet.dev/v1alpha1/workloadpolicies"
 SECONDS: Final = 60
+IDLE_SECONDS: Final = 60  # the API server closes what was idle for 90
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -57,17 +59,12 @@ class PolicyCluster:
 
     def install(self) -> None:
         """Serve the CRD and put the policies in force."""
-        for path in (CRD, POLICIES):
-            for document in yaml.safe_load_all(path.read_text()):
-                self._create(document)
-        deadline = time.monotonic() + SECONDS
-        while True:
-            try:
-                self.cluster.request("GET", PARAMETERS)
-                break
-            except ApiError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+        definitions = list(yaml.safe_load_all(CRD.read_text()))
+        for document in definitions:
+            self._create(document)
+        self.cluster.await_served(definitions)  # of policies that come before, it would look for it 30 s later
+        for document in yaml.safe_load_all(POLICIES.read_text()):
+            self._create(document)
         self.await_parameters()
 
     def publish(
@@ -116,10 +113,15 @@ class PolicyCluster:
         )
         self.cluster.request("POST", PARAMETERS, WorkloadPolicy.of(parameters).as_object())
         deadline = time.monotonic() + SECONDS
-        while self.refusal("default", image_pod(image)) is None:
+        while f"licet: image {image} " not in (self.refusal("default", image_pod(image)) or ""):
             assert time.monotonic() < deadline, "the policies are not in force"
             time.sleep(0.05)
         self.cluster.request("DELETE", f"{PARAMETERS}/canary")
+
+    def await_default_account(self, namespace: str) -> None:
+        """Wait for the ServiceAccount without which, made by a controller, no Pod is admitted in a namespace."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
+        until(lambda: self.send("GET", path, None).status == http.client.OK)
 
     def refusal(self, namespace: str, pod: Json) -> str | None:
         """What the policies say against creating a Pod; None when it could be created. Nothing is written."""
@@ -176,6 +178,7 @@ class Connection:
     """One connection as the administrator that is kept, since thousands of questions go over it."""
 
     def __init__(self, cluster: Cluster) -> None:
+        self._used = time.monotonic()
         certificates = cluster.ca_file.parent
         context = ssl.create_default_context(cafile=cluster.ca_file)
         context.load_cert_chain(certificates / "admin.crt", certificates / "admin.key")
@@ -189,6 +192,9 @@ class Connection:
 
     def send(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> Answer:
         """Send JSON."""
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self._connection.close()  # it is begun anew
         self._connection.request(method, path, json.dumps(body), {"Accept": JSON, **headers})
         response = self._connection.getresponse()
+        self._used = time.monotonic()
         return Answer(response.status, json.loads(response.read()), tuple(response.headers.get_all("Warning") or ()))

@@ -21,7 +21,7 @@ from licet.resources.base import GROUP, VERSION
 
 _DURATION: Final = re.compile(r"(?=.)(?:(?P<hours>\d{1,2})h)?(?:(?P<minutes>\d{1,4})m)?", re.ASCII)
 _ROUNDING_SECONDS: Final = 2  # to which the API server's clock is known
-_LOOKS: Final = 20  # at whether the controller has judged it, ...
+_LOOKS: Final = 50  # at whether the controller has judged it, ...
 _PAUSE_SECONDS: Final = 0.1  # ... each so long after the one before
 
 

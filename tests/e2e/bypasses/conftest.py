@@ -14,9 +14,8 @@ def licensed(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Team
     team.trust()
     repositories = [{"repository": f"registry.example/{team.product}/*", "tags": "2.x"}]
     team.license(charts=[{"name": f"{team.product}*", "versions": "2.x"}], images=repositories)
-    team.eventually(
-        lambda: refusal(team, UNLICENSED) and not refusal(team, LICENSED), "the policies know the License", 30
-    )
+    known = lambda: "licet: image" in refusal(team, UNLICENSED) and not refusal(team, LICENSED)  # noqa: E731
+    team.eventually(known, "the policies know the License")
     return team
 
 
@@ -29,5 +28,5 @@ def helm_program() -> str:
 def site(licensed: Team, team: Team) -> Team:
     """A namespace of the test's own, with the vendor of all."""
     team.vendor, team.product = licensed.vendor, licensed.product
-    team.eventually(lambda: team.get("serviceaccount", "default"), "Pods can be made", 30)
+    team.eventually(lambda: team.get("serviceaccount", "default"), "Pods can be made")
     return team

@@ -50,6 +50,7 @@ def two_revisions(site: Team) -> Team:
     for version in (LICENSED, "2.1.0"):
         answer = site.helm("upgrade", "--install", "web", str(chart(site, version)))
         assert answer.returncode == 0, answer.stderr
+    site.eventually(lambda: site.running_versions() == ["2.1.0"], "the inventory has read both")
     return site
 
 

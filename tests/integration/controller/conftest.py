@@ -59,6 +59,7 @@ def site(plane, controller) -> Iterator[Site]:
 def licensed(site):
     """An Entitlement that is licensed by a token in a Secret, and one by name to see that changes get through."""
     site.trust()
+    eventually(lambda: site.condition("Vendor", site.vendor.name) == ("True", "Trusted"))
     site.license_from(site.token_secret(site.vendor.token(plan="pro", series="s")))
     site.entitlement()
     eventually(lambda: site.condition("Entitlement", "app", "Licensed") == ("True", "Active"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.controller_site import Site, eventually
+from support.controller_site import COLLECTED_SECONDS, Site, eventually
 
 COUNT = 40
 
@@ -35,7 +35,8 @@ def settled(plane, component) -> Iterator[Site]:
 def test_entitlement_costs_three_writes_and_an_event(site):
     site.trust()
     site.license(site.vendor.token())
-    eventually(lambda: site.condition("License", f"license-{site.id}", "Valid"))
+    eventually(lambda: site.condition("License", f"license-{site.id}", "Valid") == ("True", "Verified"))
+    eventually(lambda: site.find("ConfigMap", "kube-root-ca.crt"), seconds=COLLECTED_SECONDS)  # Kubernetes' own write
     with site.undisturbed_writes() as writes:
         for number in range(COUNT):
             site.entitlement(f"app-{number}")

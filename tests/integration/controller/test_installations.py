@@ -218,7 +218,7 @@ def test_version_that_was_not_licensed_when_first_seen_is_no_memory_even_when_li
 
 
 def test_end_of_the_license_is_told_and_takes_no_memory(helm):
-    ends = int(time.time()) + 6
+    ends = int(time.time()) + 8
     license_versions(helm.site, ">=2.0.0 <3.0.0", exp=ends)
     helm.revision(1, "2.4.1")
     eventually(lambda: helm.licensed() == ("True", "Licensed"))
@@ -328,8 +328,8 @@ def test_release_that_cannot_be_read_harms_no_other(helm, controller, change):
     helm.site.cluster.request("POST", f"/api/v1/namespaces/{helm.site.namespace}/secrets", secret)
     helm.revision(1, "2.4.1")
     eventually(helm.installed)
-    lines = eventually(lambda: log_lines(controller, level="warning"))
-    assert any(f"release {helm.site.namespace}/broken, revision 1, can't be read" in line["message"] for line in lines)
+    told = f"release {helm.site.namespace}/broken, revision 1, can't be read"
+    eventually(lambda: any(told in line["message"] for line in log_lines(controller, level="warning")))
 
 
 LABELS = {
@@ -374,10 +374,12 @@ def test_without_inventory_no_release_is_read(helm, plane, controller):
     before = helm.site.versions("Installation")
     controller.process.end()
     without = replace(controller, arguments=(*controller.arguments, "--no-inventory"))
-    without.start()
-    eventually(lambda: without.problem() is None)
-    helm.revision(2, "2.5.0")
-    helm.site.entitlement()
-    helm.site.await_state("Active")
-    assert helm.site.versions("Installation") == before
-    without.process.end()
+    try:
+        without.start()
+        eventually(lambda: without.problem() is None)
+        helm.revision(2, "2.5.0")
+        helm.site.entitlement()
+        helm.site.await_state("Active")
+        assert helm.site.versions("Installation") == before
+    finally:
+        without.process.end()

@@ -38,7 +38,9 @@ def test_kinds_that_are_not_there_yet_are_waited_for(licensed, plane, controller
     for each in definitions:
         metadata = {member: each["metadata"].get(member) for member in ("name", "labels", "annotations")}
         plane.request("POST", CRDS, each | {"metadata": metadata, "status": None})
-    eventually(lambda: licensed.all("Vendor") == [])
+    for each in definitions:
+        path = f"/apis/licet.dev/v1alpha1/{each['spec']['names']['plural']}"
+        eventually(lambda path=path: plane.request("GET", path)["items"] == [])
     licensed.trust()
     licensed.license_from(f"token-{licensed.id}")
     licensed.entitlement("again")  # objects of the first one are still the garbage collector's

@@ -39,7 +39,7 @@ class Reports:
         path = f"{CRDS}/{kind}.{GROUPS[kind].split('/')[2]}"
         if self._get(path) is not None:
             self.site.cluster.request("DELETE", path)
-            eventually(lambda: self._get(path) is None, seconds=60)
+            eventually(lambda: self._get(path) is None)
 
     def path(self, kind: str, name: str = "/licet") -> str:
         return f"{GROUPS[kind]}/namespaces/{self.site.namespace}/{kind}{name}"
@@ -183,10 +183,12 @@ def test_switched_off_nothing_is_reported(reports: Reports, controller) -> None:
 
     controller.process.end()
     without = replace(controller, arguments=(*controller.arguments, "--no-policy-reports"))
-    without.start()
-    eventually(lambda: without.problem() is None)
-    reports.serve("policyreports")
-    reports.license("2.x")
-    eventually(lambda: reports.site.condition("Installation", "web", "Licensed") == ("True", "Licensed"))
-    assert reports.get("policyreports") is None
-    without.process.end()
+    try:
+        without.start()
+        eventually(lambda: without.problem() is None)
+        reports.serve("policyreports")
+        reports.license("2.x")
+        eventually(lambda: reports.site.condition("Installation", "web", "Licensed") == ("True", "Licensed"))
+        assert reports.get("policyreports") is None
+    finally:
+        without.process.end()

@@ -83,12 +83,12 @@ def test_rights_of_a_lost_secret_end_when_they_would_have(site):
     site.trust()
     site.entitlement()
     now = int(time.time())
-    secret = site.token_secret(site.vendor.token(iat=now - YEAR, nbf=now - YEAR, exp=now + 5, gracePeriod="P0D"))
+    secret = site.token_secret(site.vendor.token(iat=now - YEAR, nbf=now - YEAR, exp=now + 8, gracePeriod="P0D"))
     site.license_from(secret)
     site.await_state("Active")
     site.delete(SECRET, secret, namespace=NAMESPACE)
     site.await_state("Expired")
-    assert time.time() >= now + 5
+    assert time.time() >= now + 8
 
 
 def test_key_that_is_missing_in_the_secret_takes_no_rights(licensed):
@@ -120,10 +120,16 @@ def test_new_token_in_the_secret_is_taken_at_once(licensed):
 def test_license_that_is_pointed_to_another_secret_is_never_without_a_token(licensed):
     other = licensed.token_secret(licensed.vendor.token(plan="max"), name="other")
     licensed.license_from(other)
-    seen = states_seen(licensed, 1)
-    assert (seen, licensed.document()["plan"]) == ({"Active"}, "max")
-    reasons = {reason for _, reason in licensed.events(f"license-{licensed.id}")}
-    assert reasons == {"Verified"}
+    seen = set()
+
+    def switched() -> bool:
+        document = licensed.document()
+        seen.add(document["state"])
+        return document["plan"] == "max"
+
+    eventually(switched)
+    assert seen | states_seen(licensed, 0.5) == {"Active"}
+    eventually(lambda: {reason for _, reason in licensed.events(f"license-{licensed.id}")} == {"Verified"})
 
 
 def test_license_that_is_pointed_to_a_secret_to_come_holds_its_rights_until_then(licensed):
@@ -140,7 +146,7 @@ def test_license_for_a_secret_that_is_not_there_says_so(site):
     site.license_from(f"missing-{site.id}")
     eventually(lambda: valid(site) == ("Unknown", "TokenUnavailable"))
     assert f"Secret 'missing-{site.id}'" in site.message("License", f"license-{site.id}")
-    assert site.state() == "Unlicensed"
+    site.await_state("Unlicensed")
 
 
 def test_license_that_is_made_anew_does_not_inherit_a_kept_token(licensed):

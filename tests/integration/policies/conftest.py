@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from controlplane import ApiError, ControlPlane, kubernetes_versions
-from support.gate_process import until
+from controlplane import ControlPlane, kubernetes_versions
 from support.workload_policies import PolicyCluster
 
 
@@ -31,15 +30,6 @@ def namespace(policies: PolicyCluster) -> Iterator[str]:
     """A namespace in which Pods can be made."""
     name = f"test-{secrets.token_hex(4)}"
     policies.cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    until(lambda: default_account(policies, name))
+    policies.await_default_account(name)
     yield name
     policies.cluster.request("DELETE", f"/api/v1/namespaces/{name}")
-
-
-def default_account(policies: PolicyCluster, namespace: str) -> bool:
-    """Without it, made by a controller, no Pod is admitted."""
-    try:
-        policies.cluster.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default")
-    except ApiError:
-        return False
-    return True

@@ -215,7 +215,7 @@ def test_a_kind_of_another_controller_is_judged_when_that_makes_workloads_of_it(
         "spec": {"group": "argoproj.io", "scope": "Namespaced", "names": names, "versions": [version]},
     }
     apply(policies.cluster, definition)
-    kubectl(policies.cluster, "wait", "--for=condition=Established", f"crd/{plural}.argoproj.io", "--timeout=30s")
+    policies.cluster.await_served([definition])
     rollout = {**deployment(UNLICENSED), "apiVersion": "argoproj.io/v1alpha1", "kind": plural.title()}
     path = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/{plural}?dryRun=All"
     assert policies.send("POST", path, rollout).refusal is None

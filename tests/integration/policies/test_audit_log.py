@@ -7,6 +7,7 @@ import pytest
 
 from licet.core.reasons import Enforcement
 from support.audit_log import audited
+from support.gate_process import until
 from support.workload_policies import PolicyCluster, image_pod, license_images
 
 REPOSITORY = "registry.example/acme-platform/api"
@@ -51,5 +52,6 @@ def test_who_changes_the_policies_is_told(policies, namespace) -> None:
     path = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{name}"
     # Where a body has options, the API server does not look for them in the query.
     policies.send("DELETE", path, {"apiVersion": "v1", "kind": "DeleteOptions", "dryRun": ["All"]})
-    entry = audited(policies.cluster, resource="validatingadmissionpolicybindings", name=name)[-1]
-    assert (entry["verb"], entry["user"]["username"]) == ("delete", "admin")
+    changes = lambda: audited(policies.cluster, resource="validatingadmissionpolicybindings", name=name)  # noqa: E731
+    until(lambda: changes()[-1]["verb"] == "delete")
+    assert changes()[-1]["user"]["username"] == "admin"

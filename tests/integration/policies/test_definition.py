@@ -19,6 +19,7 @@ def guarded(policies: PolicyCluster) -> Iterator[None]:
     until(lambda: refusal(policies) is not None)
     yield
     kubectl(policies.cluster, "delete", "-f", str(GUARD), "--ignore-not-found")
+    until(lambda: refusal(policies) is None)
 
 
 def refusal(policies: PolicyCluster, path: str = "/workloadpolicies.licet.dev") -> str | None:

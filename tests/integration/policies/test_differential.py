@@ -185,6 +185,7 @@ def namespaces(policies: PolicyCluster) -> tuple[Namespace, ...]:
     for namespace in NAMESPACES:
         body = {"metadata": {"name": namespace.name, "labels": dict(namespace.labels)}}
         created = policies.cluster.request("POST", "/api/v1/namespaces", body)
+        policies.await_default_account(namespace.name)
         made.append(Namespace(namespace.name, created["metadata"]["labels"]))
     return tuple(made)
 

@@ -67,7 +67,7 @@ def running(policies: PolicyCluster) -> Running:
 
 
 def test_a_license_ends_to_the_second_with_nobody_to_see_it(policies: PolicyCluster) -> None:
-    end = int(time.time()) + 8
+    end = int(time.time()) + 12
     license_until(policies, end)
     assert policies.refusal("default", image_pod(FIRST)) is None
     name = f"web-{secrets.token_hex(4)}"

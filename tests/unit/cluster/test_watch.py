@@ -61,7 +61,7 @@ async def running(informer: Informer) -> AsyncIterator[None]:
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what it waits for is in another task's hands
             await asyncio.sleep(0.002)
 
@@ -289,5 +289,4 @@ async def test_watch_that_falls_silent_is_taken_for_lost(server, api, monkeypatc
     watched = Watched(api)
     server.will(page(), stream(bookmark("12"), hold=True))
     async with running(watched.informer):
-        await until(lambda: len(server.requests) >= 3)
-    assert server.requests[2].query["resourceVersion"] == "12"
+        await until(lambda: any(request.query.get("resourceVersion") == "12" for request in server.requests))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from controlplane import ApiError, Cluster
+from controlplane import ApiError, Cluster, ControlPlaneError
+from controlplane import cluster as cluster_module
 from controlplane.certs import Authority
 from controlplane.cluster import kubeconfig
 from controlplane.layout import Layout
@@ -18,7 +19,7 @@ from controlplane.layout import Layout
 FILLING_ITS_CACHES = {"kind": "Status", "reason": "TooManyRequests", "message": "storage is (re)initializing"}
 
 
-class Answers(deque[tuple[int, dict[str, str], dict[str, str]]]):
+class Answers(deque[tuple[int, dict[str, str], dict[str, object]]]):
     """Status, headers and JSON of what is answered next; the last one is answered for good."""
 
 
@@ -75,3 +76,25 @@ def test_refusal_without_a_time_to_come_back_is_an_error_at_once(cluster: Cluste
     answers.extend([(429, {}, FILLING_ITS_CACHES), (200, {}, {"kind": "License"})])
     with pytest.raises(ApiError):
         cluster.request("GET", "/x")
+
+
+WIDGETS = {
+    "metadata": {"name": "widgets.example.com"},
+    "spec": {"group": "example.com", "names": {"plural": "widgets"}, "versions": [{"name": "v1", "served": True}]},
+}
+MISSING = {"kind": "Status", "reason": "NotFound", "message": "the server could not find the requested resource"}
+
+
+def test_kind_is_waited_for_until_clients_find_it(cluster: Cluster, answers: Answers) -> None:
+    listed: dict[str, object] = {"items": []}
+    nothing, found = {"resources": []}, {"resources": [{"name": "widgets"}]}
+    answers.extend([(404, {}, MISSING), (200, {}, listed), (200, {}, nothing), (200, {}, listed), (200, {}, found)])
+    cluster.await_served([WIDGETS])
+    assert len(answers) == 1
+
+
+def test_kind_that_never_comes_is_an_error(cluster: Cluster, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "SERVED_TIMEOUT", 0)
+    answers.append((404, {}, MISSING))
+    with pytest.raises(ControlPlaneError, match=r"widgets.example.com is not served"):
+        cluster.await_served([WIDGETS])

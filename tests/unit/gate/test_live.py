@@ -26,6 +26,12 @@ PLACE = Place(("prod-eu",), ("prod-eu", "web"), "web")
 REFERENCE = {"secretKeyRef": {"name": "acme-license", "key": "license.jwt"}}
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Nothing here depends on how busy the machine is."""
+    monkeypatch.setattr(live, "READ_SECONDS", 30)
+
+
 @dataclass
 class FakeCluster:
     """An API server of objects by path; one without a status code is not found."""
