@@ -16,11 +16,12 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def answer(body: object, status: int = 200, **headers: str) -> Answer:
-    """One JSON document."""
+    """One JSON document; bytes are sent as they are."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     async def respond(_: web.Request) -> web.StreamResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return web.json_response(body, status=status, headers=named)
+        return web.Response(body=content, status=status, headers=named, content_type="application/json")
 
     return respond
 

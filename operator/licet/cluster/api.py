@@ -16,6 +16,7 @@ from aiohttp import hdrs
 from licet.cluster.connection import Connection
 from licet.cluster.errors import ApiError
 from licet.cluster.transport import Transport
+from licet.core.errors import UNREADABLE
 
 JsonObject: TypeAlias = dict[str, Any]  # as the API server sends it; whoever reads a member says what type it has
 
@@ -232,7 +233,7 @@ _LIST: Final = msgspec.json.Decoder(_List)
 def _read(decoder: "msgspec.json.Decoder[T]", answer: bytes | msgspec.Raw, path: str) -> T:
     try:
         return decoder.decode(answer)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ApiError(
             path, status=0, reason="NotKubernetes", message=f"the answer is no Kubernetes object: {error}"
         ) from error

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from licet.cluster.redact import redact
-from licet.core.errors import LicetError
+from licet.core.errors import UNREADABLE, LicetError
 
 _MESSAGE_LENGTH: Final = 2048
 
@@ -87,7 +87,7 @@ def error_from_answer(
     """The `ApiError` for an HTTP answer: its Status object where `body` is one, else what its status line says."""
     try:
         answer = _STATUS.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         answer = _Status()
     return ApiError(
         request,

@@ -22,7 +22,7 @@ import msgspec
 from licet.cluster.api import JsonObject, KubeApi
 from licet.cluster.errors import ApiError, error_from_answer
 from licet.cluster.resource import Resource
-from licet.core.errors import LicetError
+from licet.core.errors import UNREADABLE, LicetError
 
 LIVE_SECONDS: Final = 60.0
 _SPELL_SECONDS: Final = (35, 45)  # drawn for each watch, so that many of them do not return in step
@@ -214,7 +214,7 @@ _CHANGE: Final = msgspec.json.Decoder(_Change)
 def _read(line: bytes) -> _Change:
     try:
         return _CHANGE.decode(line)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ApiError("WATCH", status=0, reason="NotKubernetes", message=f"no watch event: {error}") from error
 
 

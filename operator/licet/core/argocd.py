@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from licet.core import bounds
-from licet.core.errors import GitOpsError
+from licet.core.errors import UNREADABLE, GitOpsError
 from licet.core.gitops import InstallRequest, RequestedChart
 
 APPLICATION: Final = "Application"
@@ -140,7 +140,7 @@ def _laid_over(overlay: _T, base: _T) -> _T:
 def _decode(decoder: "msgspec.json.Decoder[_T]", obj: bytes | msgspec.Raw, kind: str) -> _T:
     try:
         return decoder.decode(obj)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise GitOpsError(f"it is no {kind} that Argo CD can read: {error}") from None
 
 

@@ -7,7 +7,7 @@ its repository, and keeps the entries of dependencies that it then switches off:
 of its lock, and an entry fits a dependency only where all the others find theirs before and behind it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -41,40 +41,53 @@ class ResolvedDependency:
 
 def resolve_dependencies(chart: Chart) -> tuple[ResolvedDependency, ...]:
     """Resolve the dependencies of a chart, from a release or from a package, in their order."""
-    entries_by_index = _match(chart.dependencies, chart.locked)
+    ranges = {dependency.version: _Range(dependency.version) for dependency in chart.dependencies}
+    entries_by_index = _match(chart.dependencies, chart.locked, ranges)
     return tuple(
         ResolvedDependency(
             directory=dependency.alias or dependency.name,
             enabled=dependency.enabled,
-            identities=_identities(dependency, entries),
+            identities=_identities(dependency, entries, ranges[dependency.version]),
         )
         for dependency, entries in zip(chart.dependencies, entries_by_index, strict=True)
     )
 
 
-def _identities(dependency: Dependency, entries: Iterable[LockedDependency]) -> tuple[Identity, ...]:
+def _identities(
+    dependency: Dependency, entries: Iterable[LockedDependency], admitted: "_Range"
+) -> tuple[Identity, ...]:
     pinned = pinned_version(dependency.version)
-    by_lock = {Identity(entry.name, pinned or _locked_version(entry, dependency), pinned is None) for entry in entries}
+    by_lock = {
+        Identity(entry.name, pinned or _locked_version(entry, dependency, admitted), pinned is None)
+        for entry in dict.fromkeys(entries)
+    }
     return tuple(sorted(by_lock, key=str)) or (Identity(dependency.name, pinned, locked=False),)
 
 
-def _locked_version(entry: LockedDependency, dependency: Dependency) -> str | None:
+def _locked_version(entry: LockedDependency, dependency: Dependency, admitted: "_Range") -> str | None:
     """Give the version of a lock entry, unless it is no version, or is out of date.
 
     Helm locks charts that lie in `charts/` without a repository to the text of their range.
     """
     if entry.version == dependency.version:
         return pinned_version(entry.version)
-    return entry.version if _Range(dependency.version).admits(read_version(entry.version)) else None
+    return entry.version if admitted.admits(read_version(entry.version)) else None
 
 
-def _match(dependencies: Sequence[Dependency], locked: Sequence[LockedDependency]) -> list[list[LockedDependency]]:
+def _match(
+    dependencies: Sequence[Dependency], locked: Sequence[LockedDependency], ranges: Mapping[str, "_Range"]
+) -> list[list[LockedDependency]]:
     """Give, for each dependency, the lock entries that it can be.
 
     If the lock is out of step with the dependencies, entries are taken wherever they stand, and whatever their version.
     """
     if max(len(dependencies), len(locked)) > bounds.CHART_DEPENDENCIES:
         raise ReleaseError(f"the chart has more than {bounds.CHART_DEPENDENCIES} dependencies")
+    if len(dependencies) * len(locked) > bounds.CHART_LOCK_PAIRS:
+        raise ReleaseError(
+            f"the chart has {len(dependencies)} dependencies and a lock with {len(locked)} entries; "
+            f"at most {bounds.CHART_LOCK_PAIRS} pairs of them are compared"
+        )
     alike = [[_alike(dependency, entry) for entry in locked] for dependency in dependencies]
     versions = [read_version(entry.version) for entry in locked]
     fits = [
@@ -83,7 +96,7 @@ def _match(dependencies: Sequence[Dependency], locked: Sequence[LockedDependency
             for like, entry, version in zip(row, locked, versions, strict=True)
         ]
         for row, dependency in zip(alike, dependencies, strict=True)
-        for admitted in (_Range(dependency.version),)
+        for admitted in (ranges[dependency.version],)
     ]
     earliest = _places(fits, range(len(locked)))
     latest = _places(fits[::-1], range(len(locked))[::-1])

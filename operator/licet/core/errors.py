@@ -3,7 +3,14 @@
 Messages are written for the person who has to act on them, and never contain a token or the content of a Secret.
 """
 
+from typing import Final
+
+import msgspec
+
 from licet.core.reasons import Reason
+
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises of bytes that are not the JSON that they should be."""
 
 
 class LicetError(Exception):

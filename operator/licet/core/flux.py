@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from licet.core.errors import GitOpsError
+from licet.core.errors import UNREADABLE, GitOpsError
 from licet.core.gitops import InstallRequest, RequestedChart
 
 KIND: Final = "HelmRelease"
@@ -64,7 +64,7 @@ def read_helm_release(obj: bytes | msgspec.Raw) -> HelmRelease | None:
     """
     try:
         found = _HELM_RELEASE.decode(obj)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise GitOpsError(f"it is no {KIND} that Flux can read: {error}") from None
     spec, metadata = found.spec, found.metadata
     if spec.kube_config is not None:

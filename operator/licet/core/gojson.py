@@ -46,6 +46,7 @@ def decode_struct(data: bytes, struct: type[_S], what: str) -> _S:
             nothing of the values.
     """
     _check_text(data, what)
+    _check_width(data, what)
     _check_tokens(data, what)
     try:
         value = msgspec.json.decode(data, type=struct)
@@ -69,6 +70,8 @@ _LONG_S: Final = "\N{LATIN SMALL LETTER LONG S}"
 
 # -- text and tokens ---------------------------------------------------------------------------------------------------
 
+_WIDE: Final = re.compile(rb"[\xf0-\xf4]|\\u[dD][89abAB]")
+_WIDE_OVERLAP: Final = 3  # bytes of a match that may lie in the next piece
 _CHUNK: Final = 1 << 20
 _FEW: Final = 16  # at most one in so many
 _ESCAPED: Final = re.compile(rb'\\[\\"]')
@@ -88,6 +91,19 @@ def _check_text(data: bytes, what: str) -> None:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise ReleaseError(f"{what} is not JSON: it is not UTF-8") from None
+
+
+def _check_width(data: bytes, what: str) -> None:
+    """Refuse a large text with characters beyond U+FFFF: for one of them, Python gives its string four bytes for each.
+
+    Nothing but escapes of UTF-16 surrogates stands for them besides UTF-8 of four bytes.
+    """
+    if len(data) <= bounds.RELEASE_WIDE_BYTES:
+        return
+    for start in range(0, len(data), _CHUNK):  # in pieces, so that other threads get their turn
+        if _WIDE.search(data, start, start + _CHUNK + _WIDE_OVERLAP):
+            limit = bounds.RELEASE_WIDE_BYTES
+            raise ReleaseError(f"{what} has characters beyond U+FFFF, such as emoji, and is over {limit} bytes")
 
 
 def _check_tokens(data: bytes, what: str) -> None:
@@ -155,6 +171,7 @@ _MEMBERS: Final = msgspec.json.Decoder(dict[_Name, msgspec.Raw], dec_hook=lambda
 _ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ENCODER: Final = msgspec.json.Encoder()
 _CONTAINERS: Final = frozenset(b"[{")
+_COMPARED: Final = 8 * 1024 * 1024  # bytes of a list that is written once more to compare it
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +228,7 @@ def _check_elements(
     That is told faster of hundreds of files than by a look at each.
     """
     kind = next(type(element) for element in elements if element is not None)
-    if not _has_raw(kind) and _ENCODER.encode(elements) == bytes(data):
+    if len(memoryview(data)) <= _COMPARED and not _has_raw(kind) and _ENCODER.encode(elements) == bytes(data):
         return
     for index, (element, text) in enumerate(zip(elements, _ELEMENTS.decode(data), strict=True)):
         if element is not None:

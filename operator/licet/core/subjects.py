@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Final, Protocol, TypeAlias
 
 from licet.core import bounds
@@ -105,6 +105,7 @@ class Collection:
         if claim is not None:
             self._root = Subject(root.name, root.version, claim, root.annotations.get(RELEASED_ANNOTATION), Origin.ROOT)
         self._inside: dict[str, dict[Version | str | None, Subject]] = {}
+        self._count = 0  # of those
         self._told: defaultdict[str, set[Place]] = defaultdict(set)  # by chart, where something tells a version of it
         self._untold: defaultdict[str, set[Place]] = defaultdict(set)  # and where it is without
 
@@ -117,9 +118,20 @@ class Collection:
         return self._unless_covered(self._claims.claim_for_product(product))
 
     def add(self, name: str, version: str | None, claim: Claim, origin: Origin, place: Place) -> None:
-        """Add what tells of a chart at a place. Versions that are equal but written differently are the same."""
-        key = version and (read_version(version) or version)
-        self._inside.setdefault(name, {}).setdefault(key or None, Subject(name, version or None, claim, None, origin))
+        """Add what tells of a chart at a place. Versions that are equal but written differently are the same.
+
+        Raises:
+            ReleaseError: the name is too long for one, or there are too many subjects.
+        """
+        if len(name) > bounds.CHART_NAME_LENGTH:
+            raise ReleaseError(f"it has a chart inside with a name of over {bounds.CHART_NAME_LENGTH} characters")
+        key = (version and (read_version(version) or version)) or None
+        versions = self._inside.setdefault(name, {})
+        if key not in versions:
+            versions[key] = Subject(name, version or None, claim, None, origin)
+            self._count += 1
+        if self._count > bounds.RELEASE_SUBJECTS:
+            raise ReleaseError(f"it has more than {bounds.RELEASE_SUBJECTS} charts inside that need a license")
         (self._told if version else self._untold)[name].add(place)
 
     def untold(self, claim: Claim, place: Place) -> list[str]:
@@ -129,12 +141,21 @@ class Collection:
 
     def of_product(self, claim: Claim) -> list[Subject]:
         """Give what was found inside of a product."""
-        return [
-            subject
-            for subjects in self._inside.values()
-            for subject in subjects.values()
+        return [subject for _, subject in self._of_product(claim)]
+
+    def tells(self, claim: Claim, version: str) -> bool:
+        """Tell whether something inside of a product was found in a version, or in none where that is no version."""
+        wanted = read_version(version)
+        found = (key if isinstance(key, Version) else None for key, _ in self._of_product(claim))
+        return any(each == wanted for each in found)
+
+    def _of_product(self, claim: Claim) -> Iterator[tuple[Version | str | None, Subject]]:
+        return (
+            (key, subject)
+            for versions in self._inside.values()
+            for key, subject in versions.items()
             if same_product(subject.claim, claim)
-        ]
+        )
 
     def subjects(self) -> tuple[Subject, ...]:
         """Give the subjects; a chart is none without a version where the version of each of its copies is told."""
@@ -252,12 +273,11 @@ class _Search:
 
     def _add_product(self, claim: Claim, version: str | None, place: Place) -> None:
         """Add what the labels of a product tell, which is the version of its charts there that have none themselves."""
-        inside = self._found.of_product(claim)
         if version is None:
-            names = [] if inside else [claim.product]
+            names = [] if self._found.of_product(claim) else [claim.product]
         else:
             names = self._found.untold(claim, place)
-            if not any(read_version(subject.version or "") == read_version(version) for subject in inside):
+            if not self._found.tells(claim, version):
                 names = names or [claim.product]
         for name in names:
             self._found.add(name, version, claim, Origin.LABEL, place)
@@ -308,11 +328,11 @@ def _sources(manifest: str, root: str) -> Iterator[str]:
 
 def _place(root: str, template: str) -> Place:
     """Take the path of a template apart: `web/charts/a/charts/b/templates/x.yaml` into `a` and `b`."""
-    chart, *rest = template.split("/")
+    chart, _, path = template[: bounds.TEMPLATE_PATH_LENGTH].partition("/")
     if chart != root:
         return None
-    names: list[str] = []
-    while len(rest) > 1 and rest[0] == "charts":
-        names.append(rest[1])
-        rest = rest[2:]
-    return tuple(names)
+    if len(template) > bounds.TEMPLATE_PATH_LENGTH:
+        raise ReleaseError(f"it has a template with a path of over {bounds.TEMPLATE_PATH_LENGTH} characters")
+    parts = path.split("/")
+    pairs = zip(parts[::2], parts[1::2], strict=False)  # the name of the template, at the end, may have no partner
+    return tuple(name for _, name in takewhile(lambda pair: pair[0] == "charts", pairs))

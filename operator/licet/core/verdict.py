@@ -14,7 +14,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 
+from licet.core import bounds
 from licet.core.breakglass import NO_EMERGENCY, Emergency, admit
 from licet.core.charts import read_version, read_versions
 from licet.core.claims import ChartGrant
@@ -83,9 +85,14 @@ class ReleaseRef:
     @property
     def where(self) -> str:
         """The release as messages name it."""
-        names = " and ".join(f'"{namespace.name}"' for namespace in self.namespaces)
+        names = " and ".join(f'"{_shown(namespace.name)}"' for namespace in self.namespaces)
         described = self.described or f'release "{self.name}"'
         return f"{described}, namespace {names}"
+
+
+def _shown(name: str) -> str:
+    """Cut what is no name of a namespace: a payload says what it likes."""
+    return name if len(name) <= bounds.NAME_LENGTH else f"{name[: bounds.NAME_LENGTH]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,15 @@ class RanHere:
     """What an Application runs, which no release may refer to, whatever it is called."""
     rendered_licensed: frozenset[tuple[str, str]] = frozenset()
     """What once ran licensed by an Application; nor may a release refer to that."""
+
+    @classmethod
+    def of_applications(cls, several: Iterable["RanHere"]) -> "RanHere":
+        """Give what Applications ran, of all that is remembered in one place."""
+        parts = tuple(several)
+        return cls(
+            rendered=frozenset(chain.from_iterable(part.rendered for part in parts)),
+            rendered_licensed=frozenset(chain.from_iterable(part.rendered_licensed for part in parts)),
+        )
 
     @property
     def of_application(self) -> "RanHere":

@@ -12,12 +12,13 @@ from licet.core.namespaces import Namespace
 from licet.core.vendors import VendorRegistry
 from licet.core.verdict import RanHere
 
-InstallationKey = tuple[str, str]  # namespace and name
+InstallationKey = tuple[str, str | None]
+"""Namespace and name; None stands for all Applications in the namespace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a release is to be: its namespaces, and the Installation that may remember it."""
+    """Where a release is to be: its namespaces, and the Installations that may remember it."""
 
     namespaces: tuple[str, ...]
     installation: InstallationKey | None
@@ -136,6 +137,13 @@ class Cache:
         namespaces = tuple(filter(None, map(self._namespaces.get, place.namespaces)))
         if len(namespaces) < len(place.namespaces):
             return None
-        ran_here = self._installations.get(place.installation) if place.installation else None
+        ran_here = self._ran_here(place.installation) if place.installation else RanHere()
         emergency = emergency_of(self._break_glasses.values(), place, clock)
-        return Facts(self.registry, self.assessment(clock), namespaces, ran_here or RanHere(), emergency)
+        return Facts(self.registry, self.assessment(clock), namespaces, ran_here, emergency)
+
+    def _ran_here(self, key: InstallationKey) -> RanHere:
+        if key[1] is not None:
+            return self._installations.get(key, RanHere())
+        return RanHere.of_applications(
+            known for (namespace, _), known in self._installations.items() if namespace == key[0]
+        )

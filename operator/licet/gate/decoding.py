@@ -18,7 +18,9 @@ from licet.gate.review import ReleaseObject
 
 _TINY_BYTES: Final = 64 * 1024  # decompressed; read in a fraction of a millisecond, of which a thread would be a fifth
 _LARGE_BYTES: Final = 4 * 1024 * 1024  # decompressed; charts of hundreds of templates stay below
-_TAIL: Final = 64  # of the payload: more than its last 8 characters, with line breaks between
+_TAIL: Final = 64  # of the payload, where its last characters are, with line breaks between
+_FIELD: Final = 8  # characters of base64 that have the last 4 bytes in them
+_LINE_BREAKS: Final = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,11 @@ def _claimed_size(payload: bytes) -> int:
 
     It is the last field of a gzip member (RFC 1952, ISIZE). What is not gzip may be told too large, but not too small.
     """
-    tail = payload[-_TAIL:].translate(None, delete=b"\r\n")[-8:]
+    end = payload[-_TAIL:].translate(None, delete=_LINE_BREAKS)
+    if len(end) < _FIELD:
+        end = payload.translate(None, delete=_LINE_BREAKS)
     try:
-        size = int.from_bytes(binascii.a2b_base64(tail)[-4:], "little")
+        size = int.from_bytes(binascii.a2b_base64(end[-_FIELD:])[-4:], "little")
     except binascii.Error:
         size = 0  # refused before anything is decompressed
     return max(size, len(payload))

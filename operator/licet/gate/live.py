@@ -102,7 +102,10 @@ class LiveReader:
         _replace(ledger.vendors, vendors.items, VendorRecord.read, ledger.set_vendor)
         _replace(ledger.licenses, licenses.items, LicenseRecord.read, ledger.set_license)
         _replace(self._break_glasses, break_glasses, read_break_glass, self._set_break_glass)
-        await asyncio.gather(*map(self._read_secret, {reference.name for reference in ledger.references()}))
+        # None is taken in before all are there: what outlives a read that failed must not get into the next one.
+        names = {reference.name for reference in ledger.references()}
+        for name, data in zip(names, await asyncio.gather(*map(self._read_secret, names)), strict=True):
+            ledger.set_secret(name, data)
         ledger.kept = self._cache.kept
         now = int(self._clock())
         return _Reading(
@@ -143,10 +146,12 @@ class LiveReader:
             path = INSTALLATIONS.path(*key)
         except LicetError:
             return key, RanHere()
+        if key[1] is None:
+            return key, RanHere.of_applications(map(read_ran_here, (await self._api.list(path)).items))
         obj = await self._get(path)
         return key, read_ran_here(obj) if obj is not None else RanHere()
 
-    async def _read_secret(self, name: str) -> None:
+    async def _read_secret(self, name: str) -> dict[str, bytes] | None:
         try:
             secret = await self._get(SECRETS.path(self._namespace, name))
         except ApiError as error:
@@ -154,7 +159,7 @@ class LiveReader:
                 raise
             _logger.warning("the Secret of a License can't be read: %s", error)  # the License's own fault, or RBAC's
             secret = None
-        self._ledger.set_secret(name, secret_data(secret) if secret is not None else None)
+        return secret_data(secret) if secret is not None else None
 
     async def _get(self, path: str, *, metadata_only: bool = False) -> JsonObject | None:
         try:

@@ -128,7 +128,7 @@ class RequestJudge:
             subjects = find_requested(asked, facts.registry)
             reference = ReleaseRef(asked.release, facts.namespaces, asked.described)
             known = facts.ran_here
-            ran_here = recalled(known.of_application if _is_application(request) else known, subjects)
+            ran_here = recalled(known if request.kind.kind == flux.KIND else known.of_application, subjects)
             return judge(subjects, reference, facts.registry, facts.assessment, ran_here, facts.emergency)
 
         return await self._deliberation.judge(_place(request, asked), registry, verdict, deadline=deadline)
@@ -138,13 +138,10 @@ def _place(request: AdmissionRequest, asked: InstallRequest) -> Place:
     """Tell where something is to be, and by which name the inventory has it.
 
     Helm keeps a release in the first of its namespaces. What an Application has brought, the inventory has by that.
+    What the Applications of an ApplicationSet are called, only its generators know.
     """
-    name = f"application.{request.name}" if _is_application(request) else asked.release
-    return Place(asked.namespaces, (asked.namespaces[0], name), asked.release)
-
-
-def _is_application(request: AdmissionRequest) -> bool:
-    return request.kind.kind == argocd.APPLICATION
+    names = {argocd.APPLICATION: f"application.{request.name}", argocd.APPLICATION_SET: None}
+    return Place(asked.namespaces, (asked.namespaces[0], names.get(request.kind.kind, asked.release)), asked.release)
 
 
 def _unreadable(request: AdmissionRequest, error: GitOpsError) -> Verdict:

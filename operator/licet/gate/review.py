@@ -15,7 +15,7 @@ from typing import ClassVar, Final, Literal
 
 import msgspec
 
-from licet.core.errors import LicetError
+from licet.core.errors import UNREADABLE, LicetError
 from licet.core.release import RELEASE_TYPE, Storage
 
 _API_VERSION: Final = "admission.k8s.io/v1"
@@ -97,7 +97,7 @@ def release_object(request: AdmissionRequest) -> ReleaseObject | None:
     storage = Storage(request.kind.kind)
     try:
         obj = _OBJECTS[storage].decode(request.object)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise ReviewError(f"`request.object` is not a {storage}: {error}") from None
     typed = obj.type.startswith(_RELEASE_TYPES)
     payload = obj.data.release if obj.data else None

@@ -63,7 +63,9 @@ def test_namespace_that_is_being_deleted_is_told_from_missing_permission():
     assert not refused(403, "Forbidden").is_namespace_terminating
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>bad gateway</html>", b"[]", b'{"code": "x"}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>bad gateway</html>", b"[]", b'{"code": "x"}', b"\xff", b'{"message": "r\xe9seau"}']
+)
 def test_answer_that_is_no_status_object_is_told_by_its_status_line(body):
     error = error_from_answer("GET /x", 502, "Bad Gateway", body)
     assert (error.status, error.reason) == (502, "Bad Gateway")

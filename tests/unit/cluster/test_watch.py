@@ -276,9 +276,10 @@ async def test_pauses_grow_to_a_bound_and_shrink_after_success(server, api, monk
     assert pauses == [1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 1.0]
 
 
-async def test_line_that_is_no_watch_event_is_survived(server, api):
+@pytest.mark.parametrize("line", ["nonsense", b'{"type": "r\xe9seau"}'], ids=["no JSON", "no UTF-8"])
+async def test_line_that_is_no_watch_event_is_survived(server, api, line):
     watched = Watched(api)
-    server.will(page(), answer("nonsense"), stream(change("ADDED", "a", "1"), hold=True))
+    server.will(page(), answer(line), stream(change("ADDED", "a", "1"), hold=True))
     async with running(watched.informer):
         await until(lambda: watched.store == {"a": "1"})
 

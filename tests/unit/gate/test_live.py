@@ -42,6 +42,8 @@ class FakeCluster:
     held: asyncio.Event = field(default_factory=asyncio.Event)
 
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    late: dict[str, asyncio.Event] = field(default_factory=dict)
+    """By path: what the next answer waits for, which was given before."""
 
     def __post_init__(self) -> None:
         self.held.set()
@@ -50,16 +52,22 @@ class FakeCluster:
         self.objects[path] = {**manifest, "metadata": {**manifest["metadata"], "uid": "u1"}}
 
     async def respond(self, request: web.Request) -> web.Response:
-        path = request.path
-        self.asked[path] += 1
+        self.asked[request.path] += 1
         self.begun.set()
+        held_up = self.late.pop(request.path, None)
+        response = await self._answer(request.path)
+        if held_up is not None:
+            await held_up.wait()
+        return response
+
+    async def _answer(self, path: str) -> web.Response:
         items = [obj for key, obj in self.objects.items() if key.rpartition("/")[0] == path]
         await self.held.wait()
         if status := self.refusals.get(path):
             return web.json_response({"kind": "Status", "code": status, "reason": "No", "message": "no"}, status=status)
         if path in self.objects:
             return web.json_response(self.objects[path])
-        if path.endswith(("/vendors", "/licenses", "/breakglasses")):
+        if path.endswith(("/vendors", "/licenses", "/breakglasses", "/installations")):
             return web.json_response({"metadata": {"resourceVersion": "1"}, "items": items})
         return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound"}, status=404)
 
@@ -174,6 +182,15 @@ async def test_what_is_remembered_holds_for_what_is_read(cluster, cache, reader)
     assert reason(await reader.facts(PLACE)) is Reason.EXPIRED
 
 
+async def test_what_applications_ran_in_a_namespace_is_read_for_an_application_set(cluster, reader):
+    for name, kind, version in (("application.a", "Application", "2.4.1"), ("web", "Release", "2.5.0")):
+        status = {"source": {"kind": kind, "name": "a"}, "charts": [{"name": "acme-platform", "version": version}]}
+        path = f"{GROUP}/namespaces/prod-eu/installations/{name}"
+        cluster.put(path, {"metadata": {"namespace": "prod-eu", "name": name}, "status": status})
+    facts = await reader.facts(Place(("prod-eu",), ("prod-eu", None), "web"))
+    assert facts.ran_here == RanHere(rendered=frozenset({("acme-platform", "2.4.1")}))
+
+
 async def test_namespace_and_installation_that_do_not_exist_are_read_as_such(cluster, reader):
     facts = await reader.facts(Place(("prod-eu", "gone", "No/such name"), ("prod-eu", "../x"), "x"))
     assert [namespace.name for namespace in facts.namespaces] == ["prod-eu", "gone", "No/such name"]
@@ -230,3 +247,26 @@ async def test_read_is_given_up_in_time(cluster, reader, monkeypatch):
     with pytest.raises(LiveReadError, match=r"no answer within 0\.05 s"):
         await reader.facts(PLACE)
     cluster.held.set()
+
+
+async def test_answer_that_outlives_its_read_does_not_get_into_the_next(cluster, reader):
+    secret, other = (f"/api/v1/namespaces/licet-system/secrets/{name}" for name in ("acme-license", "other"))
+    cluster.put(f"{GROUP}/licenses/acme-prod", license_from({"tokenFrom": REFERENCE}))
+    reference = {"secretKeyRef": {"name": "other", "key": "license.jwt"}}
+    cluster.put(f"{GROUP}/licenses/other", license_from({"tokenFrom": reference}, "other"))
+    put_secret(cluster, VendorSimulator().expired_token())
+    cluster.late[secret] = arrives = asyncio.Event()
+    cluster.refusals[other] = 500
+    with pytest.raises(LiveReadError, match="500"):
+        await reader.facts(PLACE)
+
+    cluster.refusals.clear()
+    put_secret(cluster, VendorSimulator().token())
+    cluster.late[other] = ends = asyncio.Event()
+    renewed = asyncio.create_task(reader.facts(PLACE))
+    while min(cluster.asked[secret], cluster.asked[other]) < 2:  # noqa: ASYNC110 - it is another task's to ask
+        await asyncio.sleep(0.01)
+    for event in (arrives, ends):
+        await asyncio.sleep(0.05)
+        event.set()
+    assert reason(await renewed) is Reason.VERIFIED

@@ -135,6 +135,29 @@ async def test_release_by_the_name_of_an_application_lends_it_nothing(scene, mem
     assert (await scene.decide_on(application())).judgement.denial
 
 
+@pytest.mark.parametrize("memory", ["rendered", "rendered_licensed"])
+async def test_version_that_any_application_ran_may_be_asked_for_by_an_application_set(scene, memory):
+    """What its Applications are called is not known, and they are judged once more, each for itself."""
+    known = RanHere(**{memory: frozenset({("acme-platform", "2.4.1")})})
+    scene.both(lambda tables: tables.set_installation(("prod-eu", "application.eu-web"), known))
+    runs, newer = (application_set(template=application(source=source(version=v))["spec"]) for v in ("2.4.1", "2.5.0"))
+    assert (await scene.decide_on(runs)).judgement.denial is None
+    assert (await scene.decide_on(newer)).judgement.denial
+
+
+@pytest.mark.parametrize(
+    ("place", "memory"),
+    [
+        (("prod-eu", "web"), {"running": frozenset({("acme-platform", "2.4.1")})}),
+        (("prod-us", "application.web"), {"rendered": frozenset({("acme-platform", "2.4.1")})}),
+    ],
+    ids=["a release of its name", "an Application elsewhere"],
+)
+async def test_nothing_but_applications_in_its_namespace_lends_an_application_set_anything(scene, place, memory):
+    scene.both(lambda tables: tables.set_installation(place, RanHere(**memory)))
+    assert (await scene.decide_on(application_set())).judgement.denial
+
+
 async def test_break_glass_for_the_release_lets_its_request_in(scene):
     now = scene.now
     glass = BreakGlass("night", "prod-eu", "web", "jane", "outage", created=now - 60, until=now + DAY // 2)
