@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import yaml
 
 from sandbox import SandboxError
 
@@ -37,7 +37,7 @@ def send(kubeconfig: Path, groups: Sequence[Sequence[Call]], *, connections: int
     Raises:
         SandboxError: the API server can't be reached, or refuses one.
     """
-    config = json.loads(kubeconfig.read_text())
+    config = yaml.safe_load(kubeconfig.read_text())
     server = config["clusters"][0]["cluster"]["server"]
     headers, context = _credentials(kubeconfig.parent, config)
     try:

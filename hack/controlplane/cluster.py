@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import yaml
+
 from controlplane.certs import KeyPair
 from controlplane.errors import ApiError, ControlPlaneError
 from controlplane.files import write_private
@@ -52,7 +54,7 @@ class Cluster:
     @cached_property
     def server(self) -> str:
         """The URL of the API server, such as `https://127.0.0.1:41234`."""
-        url: str = json.loads(self.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+        url: str = yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
         return url
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -148,6 +148,7 @@ def test_pods_meet_the_restricted_pod_security_standard(control_plane: Cluster, 
         ("gate.replicas=two", "replicas"),
         ("gate.certificate.mode=none", "mode"),
         ("gate.certificate.caBundle=CA", "caBundle"),
+        ("gate.certificate.mode=existing", "gate.webhookAnnotations"),
         ("gate.fialurePolicy=Ignore", "fialurePolicy"),
         ("inventory.enabled=no-thanks", "enabled"),
         ("workloadPolicies.exemptUsers=jane", "exemptUsers"),
@@ -322,7 +323,7 @@ def test_the_chart_is_of_this_version_of_licet(control_plane: Cluster) -> None:
     assert described["version"] == described["appVersion"] == licet.__version__
 
 
-@pytest.mark.parametrize("values", [(), ("gate.certificate.mode=existing",)], ids=["self-signed", "existing"])
+@pytest.mark.parametrize("values", [(), COMBINATIONS["certificate of others"]], ids=["self-signed", "existing"])
 def test_who_does_not_keep_the_certificate_may_not_write_the_webhook(control_plane: Cluster, values) -> None:
     rules = rendered(control_plane, values)["ClusterRole", "licet-controller"]["rules"]
     (rule,) = [rule for rule in rules if "validatingwebhookconfigurations" in rule["resources"]]

@@ -20,6 +20,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "licet.pod" -}}
 serviceAccountName: licet-{{ .component }}
 automountServiceAccountToken: true
+# A Service named licet would have LICET_PORT set to what is not a number.
+enableServiceLinks: false
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -34,8 +36,6 @@ tolerations:
 {{- end }}
 securityContext:
   runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
   seccompProfile:
     type: RuntimeDefault
 volumes:

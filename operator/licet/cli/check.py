@@ -209,7 +209,8 @@ def _check_workloads(
     exempt = sorted({workload.namespace for workload in workloads} & facts.exempt)
     notes = [*facts.notes, *_notes_about(decisions)]
     notes += [f"the API server judges no workload in namespace {namespace}" for namespace in exempt]
-    notes += [f"{each} is not judged here, but by the gate; ask about its chart by name" for each in requests]
+    elsewhere = "is not judged here, but by the gate, which kubectl apply --dry-run=server asks"
+    notes += [f"{each} {elsewhere}" for each in requests]
     result = max((each.result for _, each in decisions), key=list(Result).index, default=Result.ALLOWED)
     if output is None:
         lines = [

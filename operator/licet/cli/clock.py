@@ -1,6 +1,7 @@
 """`licet clock`: the time that licet remembers, so that turning a clock back revives no license."""
 
 import asyncio
+import sys
 from typing import Final
 
 import click
@@ -49,6 +50,8 @@ def reset(*, yes: bool, operator_namespace: str, kubeconfig: str | None, kube_co
         return ExitCode.YES
     rows = [(issuer, format_instant(mark)) for issuer, mark in sorted(memory.marks.items())]
     click.echo(table(("ISSUER", "LATEST"), rows))
+    if not yes and sys.stdin is None:  # as it is where the caller has closed it
+        raise click.UsageError("standard input is closed, so nobody can be asked; --yes resets without asking")
     if not yes and not click.confirm("Forget these times, and go by the clock again?"):
         return ExitCode.NO
     ask(kubeconfig, kube_context, lambda api: _reset(api, operator_namespace))

@@ -89,9 +89,10 @@ class _Found:
 
 
 async def _read(api: KubeApi, *, operator_namespace: str, namespace: str, name: str, at: int) -> _Found:
+    path = INSTALLATIONS.path(namespace, name)  # first: it refuses what can't be a name
     facts, installation, (running, problem) = await asyncio.gather(
         facts_from_cluster(api, operator_namespace=operator_namespace, namespace=namespace, release=name, at=at),
-        get_object(api, INSTALLATIONS.path(namespace, name)),
+        get_object(api, path),
         _read_running(api, namespace, name),
     )
     if installation is None and not running:

@@ -32,6 +32,8 @@ def read_bytes(path: str, *, may_be_empty: bool = False) -> bytes:
     """
     try:
         if path == STDIN:
+            if sys.stdin is None:  # as it is where the caller has closed it
+                raise InputError("standard input can't be read: it is closed")
             raw = sys.stdin.buffer.read(bounds.FILE_BYTES + 1)
         else:
             with Path(path).open("rb") as file:

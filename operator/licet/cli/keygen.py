@@ -58,7 +58,7 @@ _JWKS: Final = "jwks"
 @click.option(
     "-o",
     "--output",
-    type=click.Choice([*(each.value for each in Format), _JWKS]),
+    type=click.Choice([Format.YAML.value, Format.JSON.value, _JWKS]),
     metavar="yaml|json|jwks",
     default=Format.YAML.value,
     help="Print the Vendor manifest as YAML or JSON, or the bare JWKS.  [default: yaml]",

@@ -114,10 +114,11 @@ async def get_object(api: KubeApi, path: str, *, metadata_only: bool = False) ->
 
 async def read_cluster(api: KubeApi, operator_namespace: str) -> Cluster:
     """Read Vendors, Licenses with the Secrets that they refer to, and what licet remembers; raises `ApiError`."""
+    memory_path = CONFIG_MAPS.path(operator_namespace, MEMORY_NAME)  # first: it refuses what can't be a name
     vendors, licenses, memory, kube_system = await asyncio.gather(
         list_objects(api, VENDORS),
         list_objects(api, LICENSES),
-        get_object(api, CONFIG_MAPS.path(operator_namespace, MEMORY_NAME)),
+        get_object(api, memory_path),
         api.get(NAMESPACES.path(name="kube-system"), metadata_only=True),
     )
     ledger = Ledger(kube_system["metadata"]["uid"], kept_stand_in=True)
@@ -140,10 +141,11 @@ async def facts_from_cluster(api: KubeApi, *, operator_namespace: str, namespace
 
     A namespace that does not exist yet is as `helm --create-namespace` would make it.
     """
+    namespace_path, path = NAMESPACES.path(name=namespace), INSTALLATIONS.path(namespace, release)  # may refuse
     cluster, place, installation, (break_glasses, notes) = await asyncio.gather(
         read_cluster(api, operator_namespace),
-        get_object(api, NAMESPACES.path(name=namespace), metadata_only=True),
-        get_object(api, INSTALLATIONS.path(namespace, release)),
+        get_object(api, namespace_path, metadata_only=True),
+        get_object(api, path),
         read_break_glasses(api),
     )
     return Facts(

@@ -46,12 +46,15 @@ class Manifests:
         """
         found = cls()
         for path in paths:
-            text = read_text(path)
-            if _COLON not in text:
-                found._add_tokens(path, text.split())
-            else:
-                found._add_manifests(name_of(path), text, operator_namespace)
+            found.add(path, read_text(path), operator_namespace=operator_namespace)
         return found
+
+    def add(self, path: str, text: str, *, operator_namespace: str) -> None:
+        """Take in the text of one file; arguments and errors as `read`."""
+        if text.strip() and _COLON not in text:
+            self._add_tokens(path, text.split())
+        else:
+            self._add_manifests(name_of(path), text, operator_namespace)
 
     def ledger(self, cluster_uid: str | None) -> Ledger:
         """Give what a cluster of this UID would know with these manifests applied."""
@@ -93,11 +96,9 @@ def read_tokens(source: str) -> list[str]:
         InputError: there is none, or the file can't be read.
     """
     text = read_source(source)
-    if _COLON not in text:
-        return text.split()
     where = name_of(source)
-    tokens: list[str] = []
-    for manifest in manifests_of(text, where):
+    tokens = text.split() if _COLON not in text else []
+    for manifest in manifests_of(text, where) if _COLON in text else ():
         if manifest["kind"] == "License" and (token := read_license(manifest, where).token):
             tokens.append(token.strip())
         elif manifest["kind"] == "Secret":

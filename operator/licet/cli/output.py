@@ -74,8 +74,13 @@ def render_yaml(*documents: object) -> str:
     """Write documents as YAML, members in the order given."""
     import yaml
 
+    from licet.core.writeyaml import Dumper
+
     def dump(*, allow_unicode: bool) -> str:
-        return yaml.safe_dump_all(documents, allow_unicode=allow_unicode, sort_keys=False, width=_LINE_LENGTH)
+        text: str = yaml.dump_all(
+            documents, Dumper=Dumper, allow_unicode=allow_unicode, sort_keys=False, width=_LINE_LENGTH
+        )
+        return text
 
     text = dump(allow_unicode=True)
     return dump(allow_unicode=False) if _UNSAFE.search(text) else text

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -147,6 +148,8 @@ class Group(click.Group):
 def run(program: click.Command, arguments: Sequence[str], *, called: str = PROGRAM) -> int:
     """Run the program and give its exit code; what goes wrong as can be expected becomes a line on standard error.
 
+    Of what nobody expects, the traceback is shown.
+
     Args:
         program: the command at the root.
         arguments: of the command line.
@@ -165,6 +168,9 @@ def run(program: click.Command, arguments: Sequence[str], *, called: str = PROGR
         return exit_.exit_code
     except (click.ClickException, click.Abort, KeyboardInterrupt, LicetError, OSError) as error:
         return _fail(error, color=color)
+    except Exception:  # noqa: BLE001 - else the interpreter would give 1, which says: not permitted
+        click.echo(traceback.format_exc(), err=True, nl=False)
+        return ExitCode.UNUSABLE
 
 
 def complain(message: str, *, color: bool | None = None) -> None:

@@ -115,10 +115,14 @@ async def _read(api: KubeApi, namespace: str | None) -> Objects:
 
 def _problems(resource: Resource, obj: JsonObject) -> Iterator[_Problem]:
     kind, (namespace, name) = _KINDS[resource].kind, _key(obj)
-    conditions = (obj.get("status") or {}).get("conditions") or ()
+    status = obj.get("status") or {}
+    conditions = status.get("conditions") or ()
     if not conditions:
         message = "the controller has not looked at it yet; is it running?"
         yield _Problem(kind, namespace, name, "NoStatus", message)
+    elif status.get("observedGeneration", obj["metadata"]["generation"]) < obj["metadata"]["generation"]:
+        message = "the controller has not looked at it since it was changed; is it running?"
+        yield _Problem(kind, namespace, name, "OldStatus", message)
     told: set[str] = set()
     for condition in conditions:
         good = "False" if condition["type"] in _GOOD_WHEN_FALSE else "True"

@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
-from licet.cli.documents import read_documents
-from licet.cli.files import FILE, InputError, name_of
+from licet.cli.documents import parse_documents
+from licet.cli.files import FILE, InputError, name_of, read_text
 from licet.cli.manifests import Manifests, read_tokens
 from licet.cli.options import OPERATOR_NAMESPACE, at_option, cluster_uid_option
 from licet.cli.output import Format, emit, fields, output_option, printable, tone
@@ -78,13 +78,15 @@ class _BareKeys:
 
 
 def _read_issuers(path: str) -> Issuers:
-    documents = read_documents(path)
+    text = read_text(path)  # once: it may be a pipe
+    documents = parse_documents(text, name_of(path))
     if len(documents) == 1 and isinstance(documents[0], Mapping) and "kind" not in documents[0]:
         try:
             return _BareKeys(PurePath(path).name, KeySet.parse(documents[0]))
         except KeySetError as error:
             raise InputError(f"{name_of(path)}: {error}") from error
-    found = Manifests.read([path], operator_namespace=OPERATOR_NAMESPACE)
+    found = Manifests()
+    found.add(path, text, operator_namespace=OPERATOR_NAMESPACE)
     if not found.vendors:
         raise InputError(f"{name_of(path)} holds neither a JWKS nor a Vendor")
     return VendorRegistry(record.vendor for record in found.vendors.values())

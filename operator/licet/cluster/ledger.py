@@ -64,7 +64,8 @@ class Ledger:
             # What is not UTF-8 is no token either way; replacing keeps the fault within this License.
             reference: data[reference.key].decode("utf-8", errors="replace")
             for reference in self.references()
-            if reference.name == name and data is not None and reference.key in data
+            # What is blank counts as missing: whatever syncs Secrets leaves it so when it fails half-way.
+            if reference.name == name and data is not None and data.get(reference.key, b"").strip()
         }
         for reference in before:
             del self._secrets[reference]

@@ -23,7 +23,7 @@ import prometheus_client
 from aiohttp import hdrs
 from yarl import URL
 
-from licet.cluster.connection import Connection
+from licet.cluster.connection import ClusterConfigError, Connection
 from licet.cluster.errors import ApiError, error_from_answer
 
 _CONNECTIONS: Final = 48  # 32 for requests in flight, the rest for watches, each of which holds one
@@ -174,6 +174,8 @@ class Transport:
         except _NO_ANSWER:
             self._count(method, 0)
             raise
+        except ValueError as error:  # of a URL that is none, a host that can't be looked up, a token with a line break
+            raise ClusterConfigError(f"the API server can't be asked at {endpoint.server}: {error}") from error
         self._count(method, response.status)
         if date := response.headers.get(hdrs.DATE):
             self._last_date = date, time.time()

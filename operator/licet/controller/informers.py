@@ -135,6 +135,9 @@ class Informers:
             self._enqueue_source(source)
         for vendor in self._world.policies:
             self._enqueue(Item(Kind.WORKLOAD_POLICY, name=vendor))  # what runs there may be licensed only now
+        for name, record in self._world.break_glasses.items():
+            if record.break_glass.namespace == key[1]:
+                self._enqueue(Item(Kind.BREAK_GLASS, name=name))  # what rules it out may depend on labels
 
     def _on_child(self, kind: TargetKind, key: ObjectKey, old: Child | None, new: Child | None) -> None:
         children, entitlements = self._world.children, self._world.entitlements

@@ -82,6 +82,8 @@ class Installer:
         That of a release goes when a live list finds no revision, that of workloads once all of them were listed.
         """
         world = self._world
+        world.licensed.pop(key, None)
+        world.sources.forget(key)  # before anything is awaited: it may be enlisted anew meanwhile
         observed = world.observed[INSTALLATIONS].get(key)
         if observed is not None:
             record = world.installations.get(key, InstallationRecord())
@@ -91,6 +93,4 @@ class Installer:
             elif len(key[1]) <= bounds.LABEL_LENGTH and await list_revisions(self._api, *key):
                 return None
             await self._api.remove(INSTALLATIONS.path(*key), uid=observed.uid)
-        world.licensed.pop(key, None)
-        world.sources.forget(key)
         return None

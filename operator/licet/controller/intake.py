@@ -96,7 +96,7 @@ class Intake:
         for entitlement, known in world.entitlements.records.items():
             if known.request.vendor == name:
                 self._enqueue(Item(Kind.ENTITLEMENT, *entitlement))
-        if (before and before.vendor.products) != (record and record.vendor.products):
+        if _chart_claims(before) != _chart_claims(record):
             for release in world.forget_subjects():
                 self._enqueue(Item(Kind.INSTALLATION, *release))
         if _claims(before) != _claims(record):
@@ -127,8 +127,10 @@ class Intake:
 
     def _change_installation(self, key: Key, obj: JsonObject | None) -> None:
         if obj is None:
-            self._world.installations.pop(key, None)
+            gone = self._world.installations.pop(key, None)
             self._enqueue(Item(Kind.INSTALLATION, *key))
+            for vendor in self._world.policies if gone is not None and gone.history else ():
+                self._enqueue(Item(Kind.WORKLOAD_POLICY, name=vendor))  # they carry what once ran licensed
         else:
             self._world.installations[key] = InstallationRecord.read(obj)
 
@@ -153,6 +155,11 @@ class Intake:
                 self._enqueue(Item(Kind.INSTALLATION, each.break_glass.namespace, each.break_glass.release))
 
 
+def _chart_claims(record: VendorRecord | None) -> object:
+    """Give what decides which charts a Vendor claims; of several Vendors, the one created first does."""
+    return (record.vendor.products, record.vendor.created) if record is not None else ()
+
+
 def _claims(record: VendorRecord | None) -> object:
     """Give what decides which images a Vendor claims."""
-    return (record.vendor.products, record.vendor.mirrors) if record is not None else ()
+    return (_chart_claims(record), record.vendor.mirrors) if record is not None else ()

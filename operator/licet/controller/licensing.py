@@ -21,7 +21,9 @@ _NOT_AFTER: Final = prometheus_client.Gauge(
     ["license", "vendor"],
 )
 _VALID: Final = prometheus_client.Gauge(
-    "licet_license_valid", "1 while a license counts, in its grace period too; else 0.", ["license", "vendor", "reason"]
+    "licet_license_valid",
+    "1 while a token is in order, in its grace period too; else 0.",
+    ["license", "vendor", "reason"],
 )
 _logger: Final = logging.getLogger(__name__)
 

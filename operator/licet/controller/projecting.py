@@ -6,7 +6,8 @@
   than server-side apply, and is bound to the UID, so that it can't hit an object that was put in its place. Labels,
   annotations and the like that others have put on are carried over.
 - What holds already is not written: the content last seen is compared by digest.
-- An object under a name that is not asked for any more is deleted when the one under the new name is there.
+- An object under a name that is not asked for any more is deleted when the one under the new name is there, or when an
+  older Entitlement asks for the name. Until then it holds what is licensed, as applications still read it.
 """
 
 import asyncio
@@ -92,28 +93,32 @@ class Projector:
     async def _bring_about(
         self, record: EntitlementRecord, kind: TargetKind, data: Mapping[str, str]
     ) -> Obstacle | None:
-        """Write one target, and remove what the Entitlement had in its place under another name."""
+        """Write one target, and settle what the Entitlement had in its place under another name."""
         namespace, name = record.request.key[0], record.targets[kind]
         key: ChildKey = kind, namespace, name
-        owner = self._world.entitlements.owner_of(key)
-        if owner is not None and owner != record.request.key:
-            message = f"{kind} {name} is the target of the older Entitlement {owner[1]}; choose another in spec.target"
-            return Obstacle("TargetConflict", message, look_again=None)
         if sum(len(text.encode()) for text in data.values()) > _DATA_BYTES:
             message = f"{kind} {name} would be over {_DATA_BYTES} bytes; what it held before stays. Use fewer licenses"
             return Obstacle("ProjectionTooLarge", message, look_again=None)
-        body = manifest(kind, name, data, owner_name=record.request.key[1], owner_uid=record.uid)
+        obstacle = self._older_claim(record, key)
         try:
-            obstacle = await self._write(key, body, record)
             if obstacle is None:
-                await self._remove_former(record, key)
+                obstacle = await self._write(key, _manifest(record, key, data), record)
         except ApiError as error:
-            if error.is_namespace_terminating:
-                return Obstacle("NamespaceTerminating", f"namespace {namespace} is being deleted", look_again=None)
-            if error.is_forbidden or error.is_invalid:
-                return Obstacle("WriteRefused", f"{kind} {name} can't be written: {error.message}")
-            raise
+            obstacle = _refusal(key, error)
+        try:
+            await self._settle_others(record, key, data, is_there=obstacle is None)
+        except ApiError as error:
+            refused = _refusal(key, error)  # which raises what may pass, so that it is tried again
+            return obstacle or refused
         return obstacle
+
+    def _older_claim(self, record: EntitlementRecord, key: ChildKey) -> Obstacle | None:
+        kind, _, name = key
+        owner = self._world.entitlements.owner_of(key)
+        if owner is None or self._world.entitlements.records[owner].age >= record.age:
+            return None
+        message = f"{kind} {name} is the target of the older Entitlement {owner[1]}; choose another in spec.target"
+        return Obstacle("TargetConflict", message, look_again=None)
 
     async def _write(self, key: ChildKey, body: JsonObject, record: EntitlementRecord) -> Obstacle | None:
         kind, namespace, name = key
@@ -155,17 +160,37 @@ class Projector:
         message = f"{kind} {name} exists and is not this Entitlement's; remove it, or choose another in spec.target"
         return Obstacle("TargetConflict", message)
 
-    async def _remove_former(self, record: EntitlementRecord, current: ChildKey) -> None:
-        """Delete what this Entitlement owns of a kind under names that it does not ask for any more."""
+    async def _settle_others(
+        self, record: EntitlementRecord, current: ChildKey, data: Mapping[str, str], *, is_there: bool
+    ) -> None:
+        """Delete or renew what this Entitlement owns of a kind under names that it does not, or may not, ask for."""
         kind, namespace, _ = current
         for key, child in self._world.children.of(record.uid).items():
-            if key[0] is not kind or key == current:
+            is_elders = self._older_claim(record, key) is not None
+            if key[0] is not kind or (key == current and not is_elders):
                 continue
-            await self._api.remove(RESOURCES[kind].path(namespace, key[2]), uid=child.uid)
-            self._world.children.forget(key, child.uid)
+            if is_there or is_elders:
+                await self._api.remove(RESOURCES[kind].path(namespace, key[2]), uid=child.uid)
+                self._world.children.forget(key, child.uid)
+            else:
+                await self._write(key, _manifest(record, key, data), record)
 
     def _seen(self, key: ChildKey, obj: JsonObject) -> None:
         self._world.children.set(key, Child.read(key[0], obj))
+
+
+def _manifest(record: EntitlementRecord, key: ChildKey, data: Mapping[str, str]) -> JsonObject:
+    return manifest(key[0], key[2], data, owner_name=record.request.key[1], owner_uid=record.uid)
+
+
+def _refusal(key: ChildKey, error: ApiError) -> Obstacle:
+    """Say what the API server refuses for good; raises what may pass."""
+    kind, namespace, name = key
+    if error.is_namespace_terminating:
+        return Obstacle("NamespaceTerminating", f"namespace {namespace} is being deleted", look_again=None)
+    if error.is_forbidden or error.is_invalid:
+        return Obstacle("WriteRefused", f"{kind} {name} can't be written: {error.message}")
+    raise error
 
 
 def _problem(obstacles: Sequence[Obstacle]) -> tuple[str, str] | None:

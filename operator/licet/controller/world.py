@@ -25,6 +25,7 @@ from licet.core.evaluate import Rights, evaluate
 from licet.core.licenses import Assessment, CountingLicense
 from licet.core.memory import Memory
 from licet.core.namespaces import Namespace
+from licet.core.reasons import Reason
 from licet.core.subjects import Subject
 from licet.core.vendors import VendorRegistry
 from licet.resources.installation import RELEASE_KINDS, InstallationStatus, PastChart, Source, SourceKind
@@ -149,6 +150,7 @@ class World:
                 affected.update(
                     key for key in keys if any(license_.allows(self.namespace(key[0])) for license_ in changed)
                 )
+        products.update(product for product, _ in _waiting(before) ^ _waiting(assessment))
         return Affected(frozenset(affected), frozenset(self._installed(products)))
 
     def _installed(self, products: AbstractSet[ProductKey]) -> Iterator[ReleaseKey]:
@@ -265,4 +267,15 @@ def _changed_licenses(before: Assessment, after: Assessment) -> dict[ProductKey,
 
 
 def _signature(license_: CountingLicense) -> tuple[object, ...]:
-    return license_.token.text, license_.phase, license_.scopes, tuple(grant.product for grant in license_.grants)
+    products = tuple(grant.product for grant in license_.grants)
+    return license_.token.text, license_.phase, license_.licenses, license_.scopes, products
+
+
+def _waiting(assessment: Assessment) -> frozenset[tuple[ProductKey, object]]:
+    """Give, with their products, the licenses that have not begun, as what is not licensed names them."""
+    return frozenset(
+        ((standing.token.vendor, grant.product), (standing.name, standing.message, standing.token.text, standing.scope))
+        for standing in assessment.standings.values()
+        if standing.token is not None and standing.reason is Reason.NOT_YET_VALID
+        for grant in standing.token.claims.license.grants
+    )

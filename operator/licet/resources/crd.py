@@ -1,12 +1,12 @@
 """The CustomResourceDefinitions, assembled from the models, and the files that they are kept in."""
 
-import re
 from collections.abc import Mapping
 from typing import Final, cast
 
 import yaml
 from pydantic import JsonValue
 
+from licet.core.writeyaml import Dumper
 from licet.resources.base import CATEGORY, GROUP, VERSION, Column, Resource
 from licet.resources.breakglass import BreakGlass
 from licet.resources.entitlement import Entitlement
@@ -97,15 +97,11 @@ def _column(column: Column) -> JsonValue:
     return result
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(Dumper):
     """Writes equal values out each time: anchors are for programs, and these files are read by people."""
 
     def ignore_aliases(self, _data: object) -> bool:
         return True
-
-
-# kubectl takes a bare y for a boolean, as YAML 1.1 does and PyYAML does not: what looks like one is quoted.
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
 
 
 def _to_yaml(document: dict[str, JsonValue]) -> str:

@@ -122,7 +122,7 @@ def test_what_is_no_workload_is_passed_over(ask: Ask) -> None:
 def test_what_the_gate_judges_is_told_of(group: str, kind: str, ask: Ask) -> None:
     answer = ask({"apiVersion": group, "kind": kind, "metadata": {"name": "shop"}, "spec": {}})
     assert answer.code == 0
-    assert f'note: {kind} "shop" is not judged here, but by the gate; ask about its chart by name' in answer.out
+    assert f'note: {kind} "shop" is not judged here, but by the gate, which kubectl apply' in answer.out
 
 
 def test_lists_and_streams_are_read_to_their_end(ask: Ask) -> None:

@@ -44,6 +44,12 @@ def test_what_can_not_be_read_is_told(path: str, problem: str) -> None:
         read_bytes(path)
 
 
+def test_closed_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="it is closed"):
+        read_bytes("-")
+
+
 def test_text_is_utf_8_with_or_without_a_mark(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes(b"\xef\xbb\xbfa\xc3\xbc")

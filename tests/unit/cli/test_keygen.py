@@ -119,3 +119,14 @@ def test_key_file_that_can_not_be_written_is_told(path: str, licet: Callable) ->
     answer = licet("keygen", "--key", path, *VENDOR)
     assert answer.code == 2
     assert answer.out == ""
+
+
+def test_key_of_es256_is_read_by_kubectl_as_it_was_meant(licet: Callable) -> None:
+    """YAML 1.1, which kubectl reads, takes a bare y for a boolean."""
+    printed = licet("keygen", "--key", "acme.pem", "--algorithm", "ES256", *VENDOR).out
+    assert "'y': " in printed
+    assert yaml.safe_load(printed)["spec"]["jwks"]["keys"][0].keys() >= {"x", "y"}
+
+
+def test_table_is_no_form_of_a_vendor(licet: Callable) -> None:
+    assert licet("keygen", "--key", "acme.pem", "-o", "csv", *VENDOR).code == 2

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from licet.cli.output import fields, printable, render_csv, render_json, render_yaml, table
+from licet.core.verdict import Ground
 
 UNSAFE = "a\x1b[31mb\x9bc\u202ed\u2066e\x7ff"
 
@@ -20,6 +21,11 @@ def test_json_and_yaml_keep_values_and_can_be_printed(value: str) -> None:
     assert json.loads(render_json({"value": value})) == {"value": value}
     if "\ud800" not in value:
         assert yaml.safe_load(render_yaml({"value": value})) == {"value": value}
+
+
+def test_words_of_a_fixed_set_are_text_in_every_format() -> None:
+    for text in (render_json({"reason": Ground.LICENSED}), render_yaml({"reason": Ground.LICENSED})):
+        assert yaml.safe_load(text) == {"reason": "Licensed"}
 
 
 def test_members_stay_in_order() -> None:

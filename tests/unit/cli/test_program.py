@@ -125,13 +125,14 @@ def test_expected_failures_are_told_without_traceback(error: BaseException, code
         assert err.getvalue().decode() == said
 
 
-def test_failures_that_nobody_expects_are_not_hidden() -> None:
+def test_failures_that_nobody_expects_are_shown_and_no_answer() -> None:
     @click.command()
     def broken() -> None:
         raise ZeroDivisionError
 
-    with CliRunner().isolation(), pytest.raises(ZeroDivisionError):
-        run(broken, [])
+    with CliRunner().isolation() as (_, err, _):
+        assert run(broken, []) == ExitCode.UNUSABLE
+        assert err.getvalue().decode().endswith("ZeroDivisionError\n")
 
 
 def test_colour_is_for_terminals_and_for_those_who_want_it(licet: Callable) -> None:

@@ -150,3 +150,21 @@ def test_time_that_is_none_is_wrong_usage(at: str, licet: Callable, acme: Vendor
 def test_license_that_rules_break_glass_out_says_so(licet: Callable, acme: VendorSimulator, vendor: str) -> None:
     assert "Break-glass:   ruled out" in licet("verify", acme.token(breakGlass=False), "--jwks", vendor).out
     assert "Break-glass" not in licet("verify", acme.token(), "--jwks", vendor).out
+
+
+BLANK = ["\n", " \r\n", "\ufeff"]
+
+
+@pytest.mark.parametrize("text", BLANK, ids=["line", "spaces", "mark"])
+def test_blank_file_holds_no_license(text: str, licet: Callable, write: Callable, vendor: str) -> None:
+    blank = write("blank.jwt", text)
+    asked = ("check", "acme-platform", "2.4.1", "-n", "prod-eu", "--vendor", vendor, "--license", blank)
+    for arguments in (("verify", blank, "--jwks", vendor), ("inspect", blank), asked):
+        answer = licet(*arguments)
+        assert (answer.code, answer.out) == (2, "")
+        assert "blank.jwt" in answer.err
+
+
+def test_vendor_may_come_through_a_pipe(licet: Callable, acme: VendorSimulator) -> None:
+    manifest = json.dumps(acme.vendor_manifest())
+    assert licet("verify", acme.token(), "--jwks", "-", stdin=manifest).code == 0

@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from licet.cluster.api import Patch
+from licet.cluster.api import KubeApi, Patch
+from licet.cluster.connection import ClusterConfigError
 from licet.cluster.errors import ApiError
-from scripted_server import answer, page, refusal, stream
+from scripted_server import answer, page, refusal, stream, write_kubeconfig
 
 
 async def test_list_follows_the_pages_to_the_end(server, api):
@@ -107,3 +108,11 @@ async def test_error_of_who_reads_a_watch_stays_what_it_is(server, api):
     server.will(stream({"n": 1}))
     with pytest.raises(OSError, match="mine"):
         await read()
+
+
+@pytest.mark.parametrize("server", ["https://127.0.0.1:99999", "https://[::1:1", "https://..", f"https://{'a' * 64}.b"])
+async def test_address_that_can_be_none_is_the_kubeconfigs_fault(server, tmp_path):
+    config = write_kubeconfig(tmp_path / "kubeconfig", cluster={"server": server}, user={})
+    with pytest.raises(ClusterConfigError):
+        async with KubeApi.connect(config, user_agent="tests/0") as unreachable:
+            await unreachable.get("/x")

@@ -70,7 +70,7 @@ def test_token_in_a_secret_is_verified(acme, tables):
     assert tables.standing().reason is Reason.VERIFIED
 
 
-@pytest.mark.parametrize("raw", [b"", b"\xff\xfe", b"password"])
+@pytest.mark.parametrize("raw", [b"\xff\xfe", b"password"])
 def test_secret_that_holds_no_token_harms_only_its_license(acme, tables, raw):
     tables.referring()
     tables.inline("other", acme.token())
@@ -79,6 +79,14 @@ def test_secret_that_holds_no_token_harms_only_its_license(acme, tables, raw):
     assert standing.reason is Reason.MALFORMED
     assert "password" not in standing.message
     assert tables.standing("other").reason is Reason.VERIFIED
+
+
+@pytest.mark.parametrize("raw", [b"", b" \n"])
+def test_blank_secret_is_taken_for_a_missing_one(acme, tables, raw):
+    """As it is left by what syncs Secrets and fails half-way; a missing one takes no rights away."""
+    tables.referring()
+    tables.secret(raw)
+    assert tables.standing().reason is Reason.TOKEN_UNAVAILABLE
 
 
 def test_license_may_be_there_before_its_vendor_and_its_secret(acme):

@@ -5,10 +5,12 @@ import pytest
 from licet.cluster.events import EventRecorder
 from licet.cluster.resource import BREAK_GLASSES
 from licet.controller.breakglass import BreakGlasses
+from licet.controller.informers import Informers
 from licet.controller.observed import Observed
 from licet.controller.queue import Item, Kind
 from licet.controller.writer import StatusWriter
 from licet.core.bounds import BREAK_GLASS_SECONDS, BREAK_GLASS_USES, CLOCK_LEAD_SECONDS
+from licet.core.namespaces import Namespace
 from licet.resources.breakglass import BreakGlassUse, ChartInVersion
 from licet.resources.meta import ConditionStatus, ConditionType, find
 from scripted_server import ScriptedServer, answer
@@ -195,3 +197,13 @@ def test_emergency_of_a_release_is_what_was_open_when_it_began_a_revision(known)
     emergency = known.world.emergency(("prod-eu", "platform"), NOW + 60)
     assert ([each.name for each in emergency.break_glasses], emergency.now) == ([NAME], NOW + 60)
     assert known.world.emergency(("prod-eu", "platform"), NOW - 1) == replace(emergency, break_glasses=(), now=NOW - 1)
+
+
+def test_labels_of_its_namespace_have_it_looked_at_again(api, known):
+    """A license that rules it out may be for namespaces with certain labels."""
+    known.open_break_glass()
+    known.asked.clear()
+    informers = Informers(api, known.world, "licet-system", known.asked.append, lambda *_: None)
+    for namespace in ("prod-eu", "other"):
+        informers._on_namespace(("", namespace), Namespace(namespace), Namespace(namespace, {"team": "pay"}))
+        assert (ITEM in known.asked_for()) is (namespace == "prod-eu")

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from licet.cluster.resource import ENTITLEMENTS, INSTALLATIONS, LICENSES, VENDORS
+from licet.controller.observed import Written
 from licet.controller.queue import Item, Kind
 from licet.controller.releases import Revision
 from licet.core.release import Storage
@@ -100,6 +101,14 @@ def test_releases_are_looked_at_again_when_a_vendor_claims_something_else_and_on
     assert known.world.subjects == {}
 
 
+def test_releases_are_looked_at_again_when_the_vendor_that_came_first_comes_anew(known, acme):
+    """Of those that claim one chart, the one created first has it."""
+    known.take(VENDORS, VendorSimulator(name="globex").vendor_manifest(), creationTimestamp="2026-02-01T00:00:00Z")
+    known.world.subjects["prod-eu", "web"] = {"u-1": ()}
+    known.take(VENDORS, acme.vendor_manifest(), uid="another", creationTimestamp="2026-03-01T00:00:00Z")
+    assert known.world.subjects == {}
+
+
 def test_license_with_its_token_is_judged_at_once(known):
     known.license("acme-prod", "x")
     assert known.asked_for() == [ASSESSMENT, Item(Kind.LICENSE, name="acme-prod")]
@@ -164,6 +173,15 @@ def test_deleted_object_is_forgotten(resource, manifest, item):
     assert item in known.asked_for()
     assert world.observed[resource] == {}
     assert not any((world.ledger.vendors, world.ledger.licenses, world.entitlements.records, world.installations))
+
+
+def test_policies_forget_what_ran_licensed_with_the_installation(known):
+    known.world.policies["acme"] = Written("u-1", 1, b"")
+    past = {"chart": "acme-platform", "version": "1.0.0", "revision": 1, "licensed": True}
+    obj = known.install(firstSeen="2026-01-01T00:00:00Z", history=[past])
+    known.asked.clear()
+    known.forget(INSTALLATIONS, obj)
+    assert Item(Kind.WORKLOAD_POLICY, name="acme") in known.asked_for()
 
 
 def test_deleted_license_whose_secret_was_never_read_is_forgotten(known):

@@ -130,8 +130,8 @@ def cluster(server: ScriptedServer) -> Cluster:
 
 
 @pytest.fixture
-def reconcile(api: KubeApi, cluster: Cluster):
-    reconciler = Reconciler(
+def reconciler(api: KubeApi, cluster: Cluster) -> Reconciler:
+    return Reconciler(
         api,
         cluster.known.world,
         EventRecorder(api, "licet-controller"),
@@ -144,6 +144,9 @@ def reconcile(api: KubeApi, cluster: Cluster):
         set_alarm=lambda _: None,
     )
 
+
+@pytest.fixture
+def reconcile(reconciler):
     async def reconcile(name: str = "platform") -> float | None:
         return await reconciler.reconcile(Item(Kind.INSTALLATION, "prod-eu", name))
 
@@ -508,3 +511,26 @@ async def test_source_is_told_in_full_and_by_flux_as_flux_knows_it(cluster, reco
     await reconcile()
     source = cluster.known.world.installations[KEY].source
     assert source == Source(kind="HelmRelease", name="shop", namespace="flux")
+
+
+async def test_workload_that_is_back_while_its_installation_is_deleted_gets_a_new_one(reconciler, cluster):
+    """As when a Vendor is replaced: the inventory lists what it claims before the deletion is answered."""
+    known, world = cluster.known, cluster.known.world
+    pod, key = Ref("prod-eu", "Pod", "web"), ("prod-eu", "pod.web")
+    world.set_workload(pod, None, Workload(images=frozenset({"registry.example/acme-platform/api:1.0.0"})))
+    assert world.sources.enlist(pod) == key
+    await reconciler.reconcile(Item(Kind.INSTALLATION, *key))
+    known.forget(VENDORS, known.stored(cluster.acme.vendor_manifest()))
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        if request.method == "DELETE":
+            known.take(VENDORS, cluster.acme.vendor_manifest())
+            await reconciler.reconcile(Item(Kind.INVENTORY))
+        return await cluster.respond(request)
+
+    cluster.server.answers.clear()
+    cluster.server.will(respond)
+    await reconciler.reconcile(Item(Kind.INSTALLATION, *key))
+    known.forget(INSTALLATIONS, {"metadata": {"namespace": "prod-eu", "name": "pod.web", "uid": "u-inst"}})
+    await reconciler.reconcile(Item(Kind.INSTALLATION, *key))
+    assert cluster.asked("POST /apis/licet.dev/v1alpha1/namespaces/prod-eu/installations") == 2

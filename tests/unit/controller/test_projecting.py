@@ -162,3 +162,34 @@ async def test_failure_that_may_pass_is_told_to_the_queue(site):
     site.refused["POST /api/v1/namespaces/prod-eu/secrets"] = refusal(500, "InternalError")
     with pytest.raises(ApiError):
         await site.reconcile()
+
+
+async def test_target_that_an_older_entitlement_asks_for_later_is_left_to_it(site):
+    await site.reconcile()
+    site.known.entitle("older", target={"configMap": {"name": "platform"}}, creationTimestamp="2025-01-01T00:00:00Z")
+    await site.reconcile()
+    assert "DELETE configmaps/platform" in site.sent(), "else neither would ever write it again"
+    assert site.known.world.children.get((CONFIG_MAP, *KEY)) is None
+
+
+async def test_object_of_the_old_name_holds_what_is_licensed_until_the_new_one_is_there(site):
+    await site.reconcile()
+    site.known.entitle("older", target={"configMap": {"name": "new"}}, creationTimestamp="2025-01-01T00:00:00Z")
+    site.known.entitle(target={"configMap": {"name": "new"}}, uid="uid-platform")
+    site.known.license("acme-prod", VendorSimulator().token(plan="pro"))
+    site.known.assess()
+    await site.reconcile()
+    assert site.ready() == ("False", "TargetConflict")
+    assert "PUT configmaps/platform" in site.sent()
+    assert site.body("ConfigMap")["data"]["LICET_PLAN"] == "pro"
+
+
+async def test_object_of_the_old_name_holds_what_is_licensed_while_the_new_one_is_refused(site):
+    await site.reconcile()
+    site.refused["POST /api/v1/namespaces/prod-eu/configmaps"] = refusal(403, "Forbidden", "quota")
+    site.known.entitle(target={"configMap": {"name": "new"}}, uid="uid-platform")
+    site.known.license("acme-prod", VendorSimulator().token(plan="pro"))
+    site.known.assess()
+    await site.reconcile()
+    assert site.ready() == ("False", "WriteRefused")
+    assert "PUT configmaps/platform" in site.sent()

@@ -247,6 +247,24 @@ def test_licenses_concern_what_is_installed_of_their_product(known, acme):
     assert known.assess().installations == {("prod-eu", "deployment.web")}
 
 
+def test_license_that_has_not_begun_concerns_what_names_it_for_want_of_another(known, acme):
+    known.world.licensed["prod-eu", "deployment.web"] = {("acme", "acme-platform"): False}
+    obj = known.license("acme-next", acme.early_token())
+    assert known.assess().installations == {("prod-eu", "deployment.web")}
+    assert known.assess().installations == frozenset()
+    known.forget(LICENSES, obj)
+    assert known.assess().installations == {("prod-eu", "deployment.web")}
+
+
+def test_license_that_was_replaced_by_one_of_another_name_concerns_what_names_it(known, acme):
+    known.world.licensed["prod-eu", "deployment.web"] = {("acme", "acme-platform"): True}
+    obj = known.license("old", acme.token())
+    known.assess()
+    known.license("new", acme.token())
+    known.forget(LICENSES, obj)
+    assert known.assess().installations == {("prod-eu", "deployment.web")}
+
+
 def test_secret_is_of_interest_while_a_license_refers_to_it(known):
     reference = {"secretKeyRef": {"name": "acme-license", "key": "license.jwt"}}
     manifest = {"metadata": {"name": "acme-prod"}, "spec": {"tokenFrom": reference}}
