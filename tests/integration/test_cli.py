@@ -611,6 +611,24 @@ def test_audit_of_a_namespace_leaves_out_those_of_others(site: Site) -> None:
     assert audit(site, "-n", site.operator).code == 0
 
 
+def test_audit_of_what_is_not_there_gives_no_answer(site: Site) -> None:
+    """A name that is mistyped in a nightly job must not be good news for ever."""
+    write_inventory(site, "2.4.1", licensed=False)
+    for option, name, said in (("-n", "nosuch", "no namespace nosuch"), ("--vendor", "nosuch", "no Vendor nosuch")):
+        answer = audit(site, option, name)
+        assert (answer.code, answer.out) == (2, "")
+        assert said in answer.err
+
+
+@pytest.mark.parametrize("form", ["json", "yaml", "csv"])
+def test_audit_writes_what_it_has_judged_itself_in_every_form(site: Site, form: str) -> None:
+    site.apply_license()
+    write_inventory(site, "2.4.1", licensed=True)
+    answer = audit(site, "-o", form)
+    assert (answer.code, answer.err) == (0, "")
+    assert "Licensed" in answer.out
+
+
 def test_audit_without_an_inventory_gives_no_answer(site: Site) -> None:
     write_inventory(site, "2.4.1", licensed=True)
     labels = {"app": "licet"}

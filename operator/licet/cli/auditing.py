@@ -60,9 +60,13 @@ async def read_audit(
         at: the instant to judge at, in epoch seconds.
 
     Raises:
-        ClusterError: there is no inventory, or nobody keeps it.
+        ClusterError: there is no inventory, or nobody keeps it, or there is no such namespace or Vendor.
         ApiError: the caller may not read it.
     """
+    if namespace is not None:
+        found = await if_allowed(get_object(api, NAMESPACES.path(name=namespace), metadata_only=True))
+        if found is None:
+            raise ClusterError(f"there is no namespace {namespace}")
     installations, break_glasses, vendors, controller, verified = await asyncio.gather(
         _read_installations(api, namespace),
         if_allowed(list_break_glasses(api)),
@@ -87,6 +91,8 @@ async def read_audit(
         notes.append(f"licenses are not verified; this is what the controller wrote. {describe_refusal(judged)}")
     listed = list_entries(installations, None if isinstance(judged, ApiError) else judged)
     entries = tuple(entry for entry in listed if vendor is None or entry.vendor in {vendor, ""})
+    if vendor is not None and not isinstance(vendors, ApiError) and vendor not in map(_name, vendors):
+        raise ClusterError(f"there is no Vendor {vendor}; kubectl get vendors lists those that are trusted")
     return Audit(
         cluster, entries, tuple(emergencies), (*notes, *_about_entries(entries), *_about_installations(installations))
     )
@@ -138,13 +144,18 @@ def _about_vendors(vendors: Sequence[JsonObject] | ApiError) -> Iterator[str]:
         return
     if not vendors:
         yield "there is no Vendor: nothing needs a license"
-    unseen = [each["metadata"]["name"] for each in vendors if not (each.get("status") or {}).get("conditions")]
+    unseen = [_name(each) for each in vendors if not (each.get("status") or {}).get("conditions")]
     if vendors and len(unseen) == len(vendors):
         raise ClusterError(
             "the controller has looked at no Vendor of this cluster, so what is installed is not known. Is it running?"
         )
     if unseen:
         yield f"the controller has not looked at Vendor {', '.join(unseen)} yet"
+
+
+def _name(obj: JsonObject) -> str:
+    name: str = obj["metadata"]["name"]
+    return name
 
 
 def _about_memory(cluster: Cluster, at: int) -> Iterator[str]:
