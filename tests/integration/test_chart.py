@@ -214,7 +214,8 @@ def test_an_upgrade_asks_for_the_definitions_that_helm_does_not_upgrade(
     """Without that of its parameters, a policy would have the API server refuse all workloads."""
     answer = helm(control_plane, program, "template", str(CHART), *(kind for kind in KINDS if kind != missing))
     assert answer.returncode != 0
-    assert "needs its own CRDs, which Helm does not upgrade: apply crds/" in answer.stderr
+    remedy = "kubectl apply --server-side --force-conflicts -f crds/"
+    assert f"needs its own CRDs, which Helm does not upgrade: {remedy}" in answer.stderr
 
 
 def test_namespaces_are_exempt_by_name(control_plane: Cluster) -> None:

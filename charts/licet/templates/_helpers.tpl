@@ -87,6 +87,6 @@ volumeMounts:
 {{- define "licet.needsKind" -}}
 {{- $kinds := .root.Capabilities.APIVersions }}
 {{- if and ($kinds.Has "licet.dev/v1alpha1/Vendor") (not ($kinds.Has (printf "licet.dev/v1alpha1/%s" .kind))) }}
-{{- fail "this version of the chart needs its own CRDs, which Helm does not upgrade: apply crds/" }}
+{{- fail "this version of the chart needs its own CRDs, which Helm does not upgrade: kubectl apply --server-side --force-conflicts -f crds/" }}
 {{- end }}
 {{- end }}
