@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from licet.cluster.api import JsonObject, KubeApi, Patch
 from licet.cluster.errors import ApiError
-from licet.cluster.resource import WORKLOAD_POLICIES
+from licet.cluster.resource import NAMESPACES, WORKLOAD_POLICIES
 from licet.controller.judging import Judging, policy_content, read_policy
 from licet.controller.queue import Item, Kind
 from licet.controller.world import World
@@ -57,12 +57,22 @@ class WorkloadPolicies:
     async def load(self) -> None:
         """Learn from the WorkloadPolicies which images ran licensed before this process began; raises `ApiError`.
 
-        What an earlier version of licet wrote may lack some of it.
+        What an earlier version of licet wrote may lack some of it. What was written before a namespace was made, is
+        about a former one of its name, which went while no controller ran.
         """
-        for item in (await self._api.list(WORKLOAD_POLICIES.path())).items:
+        policies = (await self._api.list(WORKLOAD_POLICIES.path())).items
+        if not policies:
+            return
+        listed = (each["metadata"] for each in (await self._api.list(NAMESPACES.path(), metadata_only=True)).items)
+        made = {metadata["name"]: metadata["creationTimestamp"] for metadata in listed}
+        for item in policies:
+            written = _last_written(item["metadata"])
             past = (item.get("spec") or {}).get("past") or ()
-            images = {each["namespace"]: set(each.get("images") or ()) for each in past}
-            self._images[item["metadata"]["name"]] = images
+            self._images[item["metadata"]["name"]] = {
+                each["namespace"]: set(each.get("images") or ())
+                for each in past
+                if written is None or made.get(each["namespace"], "") <= written
+            }
 
     def enqueue_all(self) -> None:
         """Have the WorkloadPolicy of every Vendor reconciled, and those whose Vendor is gone."""
@@ -150,3 +160,11 @@ class WorkloadPolicies:
             if all(verdict.license is not None for verdict in judged):
                 known.add(reference.canonical)
         return images
+
+
+def _last_written(metadata: JsonObject) -> str | None:
+    """Give when a controller has last changed an object, as the API server writes times, which sort as text."""
+    fields = metadata.get("managedFields") or ()
+    return max(
+        (each["time"] for each in fields if each.get("manager") == FIELD_MANAGER and "time" in each), default=None
+    )

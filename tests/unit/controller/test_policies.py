@@ -65,11 +65,29 @@ async def test_what_an_earlier_version_wrote_is_remembered_as_far_as_it_goes(ser
     image = "registry.example/acme-platform/api:1.0.0"
     past = [{"namespace": "prod-eu", "images": [image]}, {"namespace": "test", "charts": ["acme-platform 1.0.0"]}]
     lacking = [{"metadata": {"name": "globex"}, "spec": {}}, {"metadata": {"name": "hooli"}}]
-    server.will(page({"metadata": {"name": "acme"}, "spec": {"past": past}}, *lacking), answer(written(known)))
+    policy = {"metadata": {"name": "acme"}, "spec": {"past": past}}
+    server.will(page(policy, *lacking), page(), answer(written(known)))
     await policies.load()
     await policies.reconcile("acme", now=NOW)
     sent = json.loads(server.bodies[-1])["spec"]["past"]
     assert [(each["namespace"], each["images"]) for each in sent if each["images"]] == [("prod-eu", [image])]
+
+
+async def test_namespace_that_was_made_anew_while_no_controller_ran_inherits_nothing(server, known, policies):
+    known.namespaces("stayed", "anew")
+    fields = [
+        {"manager": "licet-controller", "time": "2026-01-02T00:00:00Z"},
+        {"manager": "kubectl", "time": "2026-01-09T00:00:00Z"},
+    ]
+    image = "registry.example/acme-platform/api:1.0.0"
+    past = [{"namespace": name, "images": [image]} for name in ("stayed", "anew")]
+    made = {"stayed": "2026-01-02T00:00:00Z", "anew": "2026-01-02T00:00:01Z"}
+    namespaces = ({"metadata": {"name": name, "creationTimestamp": time}} for name, time in made.items())
+    policy = {"metadata": {"name": "acme", "managedFields": fields}, "spec": {"past": past}}
+    server.will(page(policy), page(*namespaces), answer(written(known)))
+    await policies.load()
+    await policies.reconcile("acme", now=NOW)
+    assert [each["namespace"] for each in json.loads(server.bodies[-1])["spec"]["past"]] == ["stayed"]
 
 
 @pytest.mark.parametrize("charts", [["acme-platform"], ["acme-gateway"]], ids=["chart", "product"])
