@@ -209,6 +209,23 @@ def test_images_that_ran_here_licensed_come_back_after_the_license_is_gone(site:
     assert remembered(site) == both
 
 
+def test_namespace_that_is_made_anew_while_no_controller_runs_inherits_no_images(site: Team) -> None:
+    name = site.license(**images_2(site))
+    site.eventually(lambda: run(site, "2.0.0") == "", "the policies know the License")
+    site.kubectl("create", "deployment", "web", f"--image={image(site, '2.0.0')}", "-n", site.namespace)
+    site.eventually(lambda: remembered(site) == {image(site, "2.0.0")}, "what runs is remembered")
+    site.kubectl("delete", "license", name)
+    site.eventually(lambda: "licet: image" in run(site, "2.1.0"), "the policies know that the License is gone")
+    site.sandbox.controller.process.end()
+    try:
+        site.kubectl("delete", "namespace", site.namespace)
+        site.create_namespace(site.namespace)
+    finally:
+        site.sandbox.start()
+    site.eventually(lambda: remembered(site) == set(), "nothing ran in this namespace")
+    site.eventually(lambda: "licet: image" in run(site, "2.0.0"), "so the image may not come back")
+
+
 def test_images_that_came_in_unlicensed_are_not_remembered(team: Team) -> None:
     team.kubectl("create", "deployment", "web", f"--image={image(team, '2.0.0')}", "-n", team.namespace)
     team.trust()

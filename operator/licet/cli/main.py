@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from licet import __version__
 from licet.cli.program import PROGRAM, Entry, Group, run
 
 _SECTIONS: Final = {
@@ -42,6 +43,7 @@ class _Licet(Group):
 
 
 @click.group(PROGRAM, cls=_Licet, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s", help="Print the version.")
 def cli() -> None:
     """Software licenses in Kubernetes: what was bought is what runs.
 

@@ -75,6 +75,12 @@ def test_examples_in_help_are_lines_that_the_command_takes(
         command.make_context("licet", arguments[len(path) :])
 
 
+def test_version_is_told_by_option_as_by_command(licet: Callable) -> None:
+    answer = licet("--version")
+    assert answer.code == 0
+    assert licet("version").out.startswith(answer.out.strip())
+
+
 def test_called_without_arguments_it_shows_what_there_is(licet: Callable) -> None:
     answer = licet()
     assert answer.code == 0
