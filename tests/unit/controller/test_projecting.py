@@ -172,13 +172,18 @@ async def test_target_that_an_older_entitlement_asks_for_later_is_left_to_it(sit
     assert site.known.world.children.get((CONFIG_MAP, *KEY)) is None
 
 
-async def test_object_of_the_old_name_holds_what_is_licensed_until_the_new_one_is_there(site):
-    await site.reconcile()
-    site.known.entitle("older", target={"configMap": {"name": "new"}}, creationTimestamp="2025-01-01T00:00:00Z")
+async def rename_and_license(site) -> None:
+    """Have the ConfigMap called `new`, and a license counts from now on."""
     site.known.entitle(target={"configMap": {"name": "new"}}, uid="uid-platform")
     site.known.license("acme-prod", VendorSimulator().token(plan="pro"))
     site.known.assess()
     await site.reconcile()
+
+
+async def test_object_of_the_old_name_holds_what_is_licensed_until_the_new_one_is_there(site):
+    await site.reconcile()
+    site.known.entitle("older", target={"configMap": {"name": "new"}}, creationTimestamp="2025-01-01T00:00:00Z")
+    await rename_and_license(site)
     assert site.ready() == ("False", "TargetConflict")
     assert "PUT configmaps/platform" in site.sent()
     assert site.body("ConfigMap")["data"]["LICET_PLAN"] == "pro"
@@ -187,9 +192,6 @@ async def test_object_of_the_old_name_holds_what_is_licensed_until_the_new_one_i
 async def test_object_of_the_old_name_holds_what_is_licensed_while_the_new_one_is_refused(site):
     await site.reconcile()
     site.refused["POST /api/v1/namespaces/prod-eu/configmaps"] = refusal(403, "Forbidden", "quota")
-    site.known.entitle(target={"configMap": {"name": "new"}}, uid="uid-platform")
-    site.known.license("acme-prod", VendorSimulator().token(plan="pro"))
-    site.known.assess()
-    await site.reconcile()
+    await rename_and_license(site)
     assert site.ready() == ("False", "WriteRefused")
     assert "PUT configmaps/platform" in site.sent()
