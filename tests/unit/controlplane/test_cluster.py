@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from controlplane import ApiError, Cluster, ControlPlaneError
 from controlplane import cluster as cluster_module
@@ -98,3 +99,10 @@ def test_kind_that_never_comes_is_an_error(cluster: Cluster, answers: Answers, m
     answers.append((404, {}, MISSING))
     with pytest.raises(ControlPlaneError, match=r"widgets.example.com is not served"):
         cluster.await_served([WIDGETS])
+
+
+def test_kubeconfig_may_have_been_written_anew_by_kubectl(cluster: Cluster) -> None:
+    """`kubectl config set-context` makes YAML of it."""
+    written = json.loads(cluster.kubeconfig.read_text())
+    cluster.kubeconfig.write_text(yaml.safe_dump(written))
+    assert Cluster(cluster.directory).server == written["clusters"][0]["cluster"]["server"]
