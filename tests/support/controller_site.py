@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from controlplane import ApiError, Cluster
 from sandbox.chart import localize, render
 from sandbox.components import HOST, Component
-from support.gate_process import apply
+from support.gate_process import apply, logged
 from support.vendor_simulator import VendorSimulator
 
 NAMESPACE: Final = "licet-system"
@@ -73,9 +73,7 @@ def metrics(controller: Component) -> str:
 
 def log_lines(controller: Component, **fields: object) -> list[Json]:
     """The log lines in which these fields have these values."""
-    written = controller.log.read_bytes().splitlines(keepends=True)  # the last line perhaps not to its end yet
-    lines = (json.loads(line) for line in written if line.startswith(b"{") and line.endswith(b"\n"))
-    return [line for line in lines if fields.items() <= line.items()]
+    return logged(controller.log, **fields)
 
 
 class Site:

@@ -91,9 +91,7 @@ class GateProcess:
 
     def lines(self, **fields: object) -> list[Json]:
         """The log lines in which these fields have these values."""
-        written = self._log.read_bytes().splitlines(keepends=True)  # the last line perhaps not to its end yet
-        logged = [json.loads(line) for line in written if line.startswith(b"{") and line.endswith(b"\n")]
-        return [line for line in logged if fields.items() <= line.items()]
+        return logged(self._log, **fields)
 
     def line(self, **fields: object) -> Json:
         """The log line of a decision: waited for, as the gate answers before it puts a decision on record."""
@@ -109,6 +107,13 @@ class GateProcess:
             return error.code, error.read().decode()
         except (OSError, http.client.HTTPException) as error:
             return 0, str(error)
+
+
+def logged(log: Path, **fields: object) -> list[Json]:
+    """The lines of a component's log in which these fields have these values."""
+    written = log.read_bytes().splitlines(keepends=True)  # the last line perhaps not to its end yet
+    lines = (json.loads(line) for line in written if line.startswith(b"{") and line.endswith(b"\n"))
+    return [line for line in lines if fields.items() <= line.items()]
 
 
 def until(holds: Callable[[], bool], explain: Callable[[], str] = str, *, seconds: float = READY_SECONDS) -> None:

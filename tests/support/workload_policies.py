@@ -112,10 +112,11 @@ class PolicyCluster:
             past=(),
         )
         self.cluster.request("POST", PARAMETERS, WorkloadPolicy.of(parameters).as_object())
-        deadline = time.monotonic() + SECONDS
-        while f"licet: image {image} " not in (self.refusal("default", image_pod(image)) or ""):
-            assert time.monotonic() < deadline, "the policies are not in force"
-            time.sleep(0.05)
+        refused = f"licet: image {image} "
+        until(
+            lambda: refused in (self.refusal("default", image_pod(image)) or ""),
+            lambda: "the policies are not in force",
+        )
         self.cluster.request("DELETE", f"{PARAMETERS}/canary")
 
     def await_default_account(self, namespace: str) -> None:

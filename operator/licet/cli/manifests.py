@@ -51,7 +51,7 @@ class Manifests:
 
     def add(self, path: str, text: str, *, operator_namespace: str) -> None:
         """Take in the text of one file; arguments and errors as `read`."""
-        if text.strip() and _COLON not in text:
+        if _is_bare(text):
             self._add_tokens(path, text.split())
         else:
             self._add_manifests(name_of(path), text, operator_namespace)
@@ -96,9 +96,11 @@ def read_tokens(source: str) -> list[str]:
         InputError: there is none, or the file can't be read.
     """
     text = read_source(source)
+    if _is_bare(text):
+        return text.split()
     where = name_of(source)
-    tokens = text.split() if _COLON not in text else []
-    for manifest in manifests_of(text, where) if _COLON in text else ():
+    tokens: list[str] = []
+    for manifest in manifests_of(text, where):
         if manifest["kind"] == "License" and (token := read_license(manifest, where).token):
             tokens.append(token.strip())
         elif manifest["kind"] == "Secret":
@@ -169,6 +171,11 @@ def manifests_of(text: str, source: str) -> Iterator[Manifest]:
             if not isinstance(item, Mapping) or not isinstance(item.get("kind"), str):
                 raise InputError(f"{source} is no Kubernetes manifest: an item of its {document['kind']} has no kind")
             yield item
+
+
+def _is_bare(text: str) -> bool:
+    """Tell whether a text holds tokens alone, and no manifests."""
+    return bool(text.strip()) and _COLON not in text
 
 
 def _metadata(manifest: Manifest, source: str) -> Mapping[str, object]:

@@ -60,17 +60,17 @@ class WorkloadPolicies:
         What an earlier version of licet wrote may lack some of it. What was written before a namespace was made, is
         about a former one of its name, which went while no controller ran.
         """
-        policies = (await self._api.list(WORKLOAD_POLICIES.path())).items
+        listed = (await self._api.list(WORKLOAD_POLICIES.path())).items
+        policies = [item for item in listed if (item.get("spec") or {}).get("past")]
         if not policies:
             return
-        listed = (each["metadata"] for each in (await self._api.list(NAMESPACES.path(), metadata_only=True)).items)
-        made = {metadata["name"]: metadata["creationTimestamp"] for metadata in listed}
+        namespaces = (await self._api.list(NAMESPACES.path(), metadata_only=True)).items
+        made = {each["metadata"]["name"]: each["metadata"]["creationTimestamp"] for each in namespaces}
         for item in policies:
             written = _last_written(item["metadata"])
-            past = (item.get("spec") or {}).get("past") or ()
             self._images[item["metadata"]["name"]] = {
                 each["namespace"]: set(each.get("images") or ())
-                for each in past
+                for each in item["spec"]["past"]
                 if written is None or made.get(each["namespace"], "") <= written
             }
 

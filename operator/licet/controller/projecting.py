@@ -166,8 +166,10 @@ class Projector:
         """Delete or renew what this Entitlement owns of a kind under names that it does not, or may not, ask for."""
         kind, namespace, _ = current
         for key, child in self._world.children.of(record.uid).items():
+            if key[0] is not kind:
+                continue
             is_elders = self._older_claim(record, key) is not None
-            if key[0] is not kind or (key == current and not is_elders):
+            if key == current and not is_elders:
                 continue
             if is_there or is_elders:
                 await self._api.remove(RESOURCES[kind].path(namespace, key[2]), uid=child.uid)

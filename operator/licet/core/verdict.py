@@ -85,13 +85,13 @@ class ReleaseRef:
     @property
     def where(self) -> str:
         """The release as messages name it."""
-        names = " and ".join(f'"{_shown(namespace.name)}"' for namespace in self.namespaces)
+        names = " and ".join(f'"{shown(namespace.name)}"' for namespace in self.namespaces)
         described = self.described or f'release "{self.name}"'
         return f"{described}, namespace {names}"
 
 
-def _shown(name: str) -> str:
-    """Cut what is no name of a namespace: a payload says what it likes."""
+def shown(name: str) -> str:
+    """Cut what is no name of a namespace or release (Helm allows 53 characters): a payload says what it likes."""
     return name if len(name) <= bounds.NAME_LENGTH else f"{name[: bounds.NAME_LENGTH]}…"
 
 

@@ -3,18 +3,15 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from licet.cluster.events import Regarding
 from licet.core.errors import ReleaseError
 from licet.core.vendors import Product, VendorRegistry
-from licet.core.verdict import Ground, ReleaseRef, Result, Verdict, judge
+from licet.core.verdict import Ground, ReleaseRef, Result, Verdict, judge, shown
 from licet.gate.cache import Cache, Facts, Place
 from licet.gate.decoding import Decoders, ReadRelease
 from licet.gate.deliberation import Decision, Deliberation, Judgement
 from licet.gate.review import AdmissionRequest, ReleaseObject
-
-_NAME_SHOWN: Final = 63  # characters; Helm allows 53 for the name of a release
 
 
 class Judge:
@@ -44,7 +41,7 @@ class Judge:
             id=self._deliberation.new_id(),
             judgement=judgement,
             regarding=Regarding("v1", stored.storage, stored.name, request.namespace),
-            release=_shown(name),
+            release=shown(name),
             revision=revision,
             user=request.user_info.username,
             dry_run=bool(request.dry_run),
@@ -87,18 +84,14 @@ def _claims(registry: VendorRegistry) -> list[tuple[str, str, tuple[Product, ...
 
 
 def _verdict(release: ReadRelease, facts: Facts) -> Verdict:
-    reference = ReleaseRef(_shown(release.name), facts.namespaces)
+    reference = ReleaseRef(shown(release.name), facts.namespaces)
     return judge(release.subjects, reference, facts.registry, facts.assessment, facts.ran_here, facts.emergency)
 
 
 def _unreadable(request: AdmissionRequest, stored: ReleaseObject, error: ReleaseError) -> Verdict:
     message = (
-        f'the Helm release in {stored.storage} "{_shown(stored.name)}" (namespace "{request.namespace}") '
+        f'the Helm release in {stored.storage} "{shown(stored.name)}" (namespace "{request.namespace}") '
         f"can't be judged: "
         f"{error}. Install the chart with an unmodified Helm 3 or Helm 4."
     )
     return Verdict(Result.DENIED, Ground.RELEASE_UNREADABLE, message=message)
-
-
-def _shown(name: str) -> str:
-    return name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}…"
